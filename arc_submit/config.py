@@ -1,0 +1,263 @@
+"""The run's configuration: one typed schema for submission_config.json.
+
+Order of precedence: the defaults below, then the file, then the command line. Unknown keys,
+wrong types and impossible combinations are refused with the key's path and what is allowed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from arc_submit.errors import ConfigError
+
+BUNDLED_MODEL = "bundled"
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)?")
+_UNIT_S = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def parse_duration(value: object) -> float:
+    """Return seconds from a number of seconds or a text such as ``90s``, ``10m`` or ``12h``.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("a duration is a number of seconds or a text such as '90s', '10m', '12h'")
+    return float(match[1]) * _UNIT_S[match[2]]
+
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number"}, {"type": "string", "pattern": f"^{_DURATION.pattern}$"}]}
+    ),
+]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
+
+
+class DataConfig(_Part):
+    """Which tasks are solved."""
+
+    challenges: str | None = None
+    """A challenges JSON file or a folder of one-task JSON files; null takes `dataset`."""
+    dataset: Literal["arc-agi-1", "arc-agi-2"] = "arc-agi-1"
+    """The set that the `data` extra ships."""
+    split: Literal["training", "evaluation"] = "evaluation"
+    skip_bad_tasks: bool = False
+    """Report malformed tasks and give them a fallback entry, where otherwise the run is refused."""
+
+
+class ModelConfig(_Part):
+    """Which model is used, and how it is asked."""
+
+    path: str = BUNDLED_MODEL
+    """`bundled` or the folder of any causal language model with its tokenizer."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """`auto` takes bfloat16 or float16 on a GPU, whichever is native, and float32 on a CPU."""
+    prompt: str | None = None
+    """Name of a prompt template; null takes the one the model was trained with."""
+    grid_encoder: str | None = None
+    """How grids are written, such as `shape(rows(minimal))`; null takes the model's own."""
+    max_context: Annotated[int, Field(ge=64)] | None = None
+    """Tokens of prompt and completion together; null takes the model's own limit."""
+
+
+class AugmentationConfig(_Part):
+    """Stage 1: views of a task."""
+
+    views: Annotated[int, Field(ge=1, le=512)] = 8
+    """Views per round; the first is the task as it is."""
+    permute_colors: bool = True
+    keep_background: bool = True
+    """Colour 0 stays 0."""
+    shuffle_pairs: bool = True
+
+
+class DrawConfig(_Part):
+    """A number of completions at one temperature."""
+
+    count: Annotated[int, Field(ge=1, le=4096)]
+    """Completions per view and round."""
+    temperature: Annotated[float, Field(ge=0, le=5)]
+
+
+class SamplingConfig(_Part):
+    """Stage 2: completions per view."""
+
+    draws: Annotated[tuple[DrawConfig, ...], Field(min_length=1, strict=False)] = (
+        DrawConfig(count=2, temperature=0.1),
+        DrawConfig(count=10, temperature=0.9),
+    )
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.98
+    max_new_tokens: Annotated[int, Field(ge=1)] = 160
+    batch_size: Annotated[int, Field(ge=1)] = 128
+    """Completions decoded side by side."""
+
+
+class ExecutionConfig(_Part):
+    """Limits of one program in its child process."""
+
+    time_limit_s: Annotated[float, Field(gt=0)] = 0.5
+    """Wall-clock time of one program over all inputs."""
+    memory_mb: Annotated[int, Field(ge=64)] = 512
+    """Address space that a program may take beyond what its child needs."""
+
+
+class LoraConfig(_Part):
+    """The adapter that test-time training trains."""
+
+    r: Annotated[int, Field(ge=1)] = 16
+    alpha: Annotated[int, Field(ge=1)] = 32
+    use_rslora: bool = True
+
+
+class TestTimeTrainingConfig(_Part):
+    """Stage 3: hindsight experience replay on each task."""
+
+    __test__ = False
+
+    max_rounds: Annotated[int, Field(ge=0)] = 2
+    """Rounds of training and sampling after the first sampling; 0 only samples."""
+    max_examples: Annotated[int, Field(ge=1)] = 32
+    """Relabelled programs trained on in one round, the best ones."""
+    batch_size: Annotated[int, Field(ge=1)] = 8
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    lora: LoraConfig = LoraConfig()
+
+
+class RuntimeConfig(_Part):
+    """Time, workers and what counts as success."""
+
+    budget: Seconds = 600.0
+    """The whole run, from start to exit."""
+    reserve: Seconds = 15.0
+    """Kept back at the end to stop workers and write files; never over a fifth of the budget."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    """One process each, on `cuda:0`, `cuda:1`, ... or on the CPU."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto` takes the GPUs where there are as many as workers, else the CPU."""
+    deterministic: bool = False
+    """Do the same work whatever the time it takes: the budget only ends the run."""
+    min_coverage: Share = 0.0
+    """Share of tasks that need an answer from the model for exit code 0."""
+
+
+class RunConfig(_Part):
+    """Everything that decides what a run does."""
+
+    seed: int = 0
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    execution: ExecutionConfig = ExecutionConfig()
+    test_time_training: TestTimeTrainingConfig = TestTimeTrainingConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
+
+    @model_validator(mode="after")
+    def _check_combinations(self) -> RunConfig:
+        if self.model.dtype == "float16" and self.runtime.device == "cpu":
+            raise ValueError(
+                "model.dtype: 'float16' does not train on runtime.device 'cpu'; "
+                "use 'auto', 'float32' or 'bfloat16'"
+            )
+        context = self.model.max_context
+        if context is not None and self.sampling.max_new_tokens >= context:
+            raise ValueError(
+                f"sampling.max_new_tokens ({self.sampling.max_new_tokens}) leaves no room for a "
+                f"prompt in model.max_context ({context})"
+            )
+        return self
+
+
+def load_config(path: Path | None, overrides: Mapping[str, object] | None = None) -> RunConfig:
+    """Read a configuration file and lay command-line values over it.
+
+    Args:
+        path: the file, or None for the defaults.
+        overrides: values by dotted key path, such as ``{"runtime.workers": 2}``.
+
+    Raises:
+        ConfigError: naming the file, the key's path and the allowed values.
+    """
+    values = {} if path is None else _read_object(path)
+    for key, value in (overrides or {}).items():
+        _set(values, key.split("."), value)
+    return build_config(values, source="command line" if path is None else str(path))
+
+
+def build_config(values: Mapping[str, object], *, source: str) -> RunConfig:
+    """Check plain values against the schema; ``source`` names them in errors.
+
+    Raises:
+        ConfigError: as :func:`load_config`.
+    """
+    try:
+        return RunConfig.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        faults = "; ".join(_describe(fault) for fault in error.errors())
+        raise ConfigError(f"{source}: {faults}") from error
+
+
+def _read_object(path: Path) -> dict[str, object]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: is not JSON ({error}); mend it there") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: holds a {type(values).__name__}; expected one JSON object")
+    return values
+
+
+def _set(values: dict[str, Any], keys: Sequence[str], value: object) -> None:
+    for key in keys[:-1]:
+        values = values.setdefault(key, {})
+    values[keys[-1]] = value
+
+
+def _describe(fault: Any) -> str:
+    path = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        allowed = ", ".join(_known_keys(fault["loc"][:-1]))
+        return f"{path}: unknown key; allowed here: {allowed}"
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{path}: {message} (got {fault['input']!r})" if path else message
+
+
+def _known_keys(loc: Sequence[int | str]) -> list[str]:
+    part: Any = RunConfig
+    for key in loc:
+        part = DrawConfig if isinstance(key, int) else part.model_fields[key].annotation
+    return list(part.model_fields)
+
+
+def config_schema() -> dict[str, Any]:
+    """Return the JSON Schema of submission_config.json."""
+    return RunConfig.model_json_schema()

@@ -1,0 +1,36 @@
+"""The exception tree: one class per boundary at which a user can put things right.
+
+ArcSubmitError
+├── DataError        a challenges, solutions or task file
+├── ConfigError      submission_config.json or a command-line override
+├── ModelError       a model folder, its tokenizer or its prompt settings
+├── SubmissionError  a submission.json that Kaggle would refuse
+└── RunError         a run folder, its journal or its workers
+
+Every message names the file, the place in it and the remedy, in one line. A failure
+inside one task is not an exception: it is a value in :mod:`arc_submit.types`.
+"""
+
+
+class ArcSubmitError(Exception):
+    """Base of all errors that the command line reports in one line, without a traceback."""
+
+
+class DataError(ArcSubmitError, ValueError):
+    """A data file that is missing, unreadable or not in ARC's format."""
+
+
+class ConfigError(ArcSubmitError, ValueError):
+    """A configuration with an unknown key, a wrong type or an impossible combination."""
+
+
+class ModelError(ArcSubmitError):
+    """A model folder that cannot be loaded or does not fit its prompt settings."""
+
+
+class SubmissionError(ArcSubmitError, ValueError):
+    """A submission that breaks the format."""
+
+
+class RunError(ArcSubmitError, RuntimeError):
+    """A run that cannot start or go on."""
