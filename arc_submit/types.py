@@ -164,6 +164,15 @@ class Candidate:
         return self.train_exact == self.n_train
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """One completion's program, run in the frame of its view and judged."""
+
+    view: AugmentedTask
+    execution: Execution
+    candidate: Candidate
+
+
 # ---- stage 3: test-time training
 
 

@@ -1,0 +1,1 @@
+"""Stage 1: views of a task, the same task in other frames."""

@@ -1,0 +1,173 @@
+"""The parser, and the way from arguments to a command.
+
+Commands are named, not imported, so that ``--help`` and argument errors come at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from arc_submit import __version__
+from arc_submit.errors import ArcSubmitError
+
+EXIT_OK, EXIT_INCOMPLETE, EXIT_BAD_INPUT = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    0: done; 1: the run ended without what was asked for (coverage, validity); 2: bad input, with
+    one line that names the place and the remedy; 130: interrupted.
+    """
+    started = time.monotonic()
+    logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
+    options = build_parser().parse_args(arguments)
+    options.started = started
+    module, _, function = options.command.partition(":")
+    try:
+        code: int = getattr(importlib.import_module(module), function)(options)
+        return code
+    except ArcSubmitError as error:
+        print(f"arc-submit: error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("arc_submit"):
+            raise
+        print(
+            f"arc-submit: error: the package {error.name!r} is not installed; "
+            "install what this command needs, such as pip install 'arc-submit[model,data]'",
+            file=sys.stderr,
+        )
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="arc-submit",
+        description="From a folder of ARC tasks and a language model to a valid, scored "
+        "submission.json: offline, in time, on two GPUs.",
+    )
+    parser.add_argument("--version", action="version", version=f"arc-submit {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_dry_run(commands)
+    _add_run(commands)
+    _add_score(commands)
+    _add_validate(commands)
+    _add_config(commands)
+    _add_doctor(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    return parser
+
+
+if TYPE_CHECKING:
+    _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _add(commands: _Commands, name: str, function: str, help_text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=help_text, description=f"{help_text}.")
+    parser.set_defaults(command=f"arc_submit.cli.{function}")
+    return parser
+
+
+def _add_dry_run(commands: _Commands) -> None:
+    parser = _add(
+        commands, "dry-run", "solve:dry_run", "Solve tasks whose solutions are known, and score"
+    )
+    _add_solve_options(parser)
+    parser.add_argument("--solutions", metavar="FILE", help="solutions of --challenges")
+
+
+def _add_run(commands: _Commands) -> None:
+    parser = _add(commands, "run", "solve:run", "Solve tasks and write submission.json")
+    _add_solve_options(parser)
+
+
+def _add_solve_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help="a submission_config.json")
+    parser.add_argument(
+        "--challenges", metavar="PATH", help="challenges JSON, or a folder of one-task files"
+    )
+    parser.add_argument("--dataset", choices=["arc-agi-1", "arc-agi-2"], help="a public set")
+    parser.add_argument("--split", choices=["training", "evaluation"])
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--tasks", type=int, metavar="N", help="only the first N tasks")
+    chosen.add_argument("--task-ids", metavar="A,B", help="only these tasks")
+    parser.add_argument("--skip-bad-tasks", action="store_true", default=None)
+    parser.add_argument("--model", metavar="FOLDER", help="'bundled' or a model folder")
+    parser.add_argument("--budget", metavar="TIME", help="such as 90s, 10m or 12h")
+    parser.add_argument("--workers", type=int, metavar="N")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument(
+        "--deterministic", action="store_true", default=None, help="same work whatever the time"
+    )
+    parser.add_argument("--run-dir", metavar="DIR", help="default: runs/<date and time>")
+    _add_json(parser)
+
+
+def _add_score(commands: _Commands) -> None:
+    parser = _add(commands, "score", "check:score", "Score a submission against solutions")
+    parser.add_argument("submission", metavar="SUBMISSION")
+    parser.add_argument("--solutions", metavar="FILE", required=True)
+    _add_json(parser)
+
+
+def _add_validate(commands: _Commands) -> None:
+    parser = _add(
+        commands, "validate", "check:validate", "Name every fault that Kaggle would refuse"
+    )
+    parser.add_argument("submission", metavar="SUBMISSION")
+    parser.add_argument("--challenges", metavar="PATH", required=True)
+
+
+def _add_config(commands: _Commands) -> None:
+    parser = _add(commands, "config", "check:config", "Check a configuration and print all of it")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="default: the defaults")
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema instead")
+
+
+def _add_doctor(commands: _Commands) -> None:
+    parser = _add(commands, "doctor", "doctor:doctor", "Say what this machine offers and lacks")
+    parser.add_argument("--model", metavar="FOLDER", default="bundled")
+    _add_json(parser)
+
+
+def _add_train(commands: _Commands) -> None:
+    parser = _add(commands, "train", "model:train", "Train a base model by a recipe")
+    parser.add_argument("--recipe", metavar="FILE", required=True)
+    parser.add_argument("--output", metavar="DIR", required=True, help="resumed where it exists")
+    parser.add_argument("--threads", type=int, default=0, help="default: all cores")
+    parser.add_argument(
+        "--compile", action="store_true", help="a third faster; needs a C++ compiler"
+    )
+
+
+def _add_evaluate(commands: _Commands) -> None:
+    parser = _add(
+        commands, "evaluate", "model:evaluate", "Measure a model on generated, held-out tasks"
+    )
+    parser.add_argument("--model", metavar="FOLDER", default="bundled")
+    parser.add_argument("--prompt", metavar="NAME", help="default: the model's own")
+    parser.add_argument("--generator", choices=["drawing", "transform"], default="drawing")
+    parser.add_argument("--tasks", type=int, default=500)
+    parser.add_argument("--samples", type=int, default=8)
+    parser.add_argument("--temperature", type=float, default=0.6)
+    parser.add_argument("--seed", type=int, default=1_000_003)
+    _add_json(parser)
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", metavar="FILE", help="write the figures there too")

@@ -1,0 +1,35 @@
+"""What a generator makes, and how its program text is put together and run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from arc_submit.arc.grid import MAX_SIDE, Grid
+from arc_submit.dsl import NAMESPACE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GeneratedTask:
+    """Inputs, the outputs of a program on them, and the program."""
+
+    inputs: tuple[Grid, ...]
+    outputs: tuple[Grid, ...]
+    program: str
+
+
+def build_program(calls: Sequence[str]) -> str:
+    """Return the source of a program that applies calls such as ``flip(img, 0)`` in order."""
+    lines = [f"    img = {call}" for call in calls]
+    return "\n".join(["def task(img):", *lines, "    return img"])
+
+
+def apply_call(call: str, img: Grid) -> Grid:
+    """Evaluate one call made by a generator (never by a model) on a grid."""
+    output: Grid = eval(call, {"__builtins__": {}}, {**NAMESPACE, "img": img})
+    return output
+
+
+def is_legal(grid: Grid) -> bool:
+    """Whether an array has the sides of a grid."""
+    return grid.ndim == 2 and min(grid.shape) > 0 and max(grid.shape) <= MAX_SIDE

@@ -1,0 +1,72 @@
+"""Loading any causal language model folder, the bundled one by default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from arc_submit.config import ModelConfig
+from arc_submit.errors import ModelError
+from arc_submit.models.settings import ModelSettings, model_folder, read_settings
+
+CPU_ATTENTION = "eager"
+"""On a CPU the plain attention trains faster than the fused one, whose backward pass is slow."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LanguageModel:
+    """A model on its device, its tokenizer, and how it wants to be asked."""
+
+    model: Any
+    """A transformers causal language model, in evaluation mode."""
+    tokenizer: Any
+    settings: ModelSettings
+    max_context: int
+    """Tokens of prompt and completion together."""
+    device: torch.device
+
+
+def load_model(config: ModelConfig, device: str) -> LanguageModel:
+    """Load the configured model onto a device such as ``cpu`` or ``cuda:0``.
+
+    Raises:
+        ModelError: naming the folder and what is missing in it.
+    """
+    folder = model_folder(config)
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, dtype=_dtype(config, device)
+        )
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(
+            f"{folder}: cannot be loaded as a causal language model: {reason}"
+        ) from error
+    if device == "cpu":
+        model.set_attn_implementation(CPU_ATTENTION)
+    model.to(device).eval()
+    model.requires_grad_(False)
+    limit = int(getattr(model.config, "max_position_embeddings", tokenizer.model_max_length))
+    return LanguageModel(
+        model=model,
+        tokenizer=tokenizer,
+        settings=read_settings(folder, config),
+        max_context=min(limit, config.max_context or limit),
+        device=torch.device(device),
+    )
+
+
+def _dtype(config: ModelConfig, device: str) -> torch.dtype:
+    if config.dtype != "auto":
+        dtype: torch.dtype = getattr(torch, config.dtype)
+        return dtype
+    if not device.startswith("cuda"):
+        return torch.float32
+    is_native = torch.cuda.get_device_capability(device) >= (8, 0)
+    return torch.bfloat16 if is_native else torch.float16

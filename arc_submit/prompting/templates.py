@@ -1,0 +1,99 @@
+"""Prompt templates: what the model is asked, and what a right answer looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from arc_submit.arc.task import Task
+from arc_submit.dsl import PRIMITIVES
+from arc_submit.errors import ConfigError
+from arc_submit.prompting.encoders import GridEncoder
+from arc_submit.types import AugmentedTask, Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTemplate:
+    """One way to ask for a program."""
+
+    name: str
+    question: Callable[[Task, GridEncoder], str]
+    answer: Callable[[str], str]
+    """From a program's source to the text the model should write."""
+
+
+def _bare_question(task: Task, encoder: GridEncoder) -> str:
+    return "\n".join(
+        f"input {encoder.encode(pair.input)}\noutput {encoder.encode(pair.output)}"
+        for pair in task.train
+    )
+
+
+def _instructions_question(task: Task, encoder: GridEncoder) -> str:
+    examples = "\n\n".join(
+        f"## Example {i}\n\n### Input\n\n{encoder.encode(pair.input)}\n\n"
+        f"### Output\n\n{encoder.encode(pair.output)}"
+        for i, pair in enumerate(task.train, start=1)
+    )
+    return (
+        "Each example below turns an input grid into an output grid by one rule. Grids hold "
+        "colours 0-9; points are (row, column) from the top left, counted from 0. Write a Python "
+        "function task(img) that applies the rule to any input grid and returns the output grid. "
+        f"Call only these functions; each returns a new grid:\n\n{_language()}\n\n{examples}\n\n"
+        "Answer with the function alone, in one fenced Python block."
+    )
+
+
+@cache
+def _language() -> str:
+    return "\n".join(f"- {p.signature}: {p.meaning} {p.example}" for p in PRIMITIVES.values())
+
+
+TEMPLATES: Mapping[str, PromptTemplate] = {
+    template.name: template
+    for template in (
+        PromptTemplate("code-from-examples", _bare_question, lambda source: source),
+        PromptTemplate(
+            "code-from-examples-v1",
+            _instructions_question,
+            lambda source: f"```python\n{source}\n```",
+        ),
+    )
+}
+"""`code-from-examples` for models trained on it; `code-from-examples-v1` for instruct models."""
+
+
+def get_template(name: str) -> PromptTemplate:
+    """Return a template by name.
+
+    Raises:
+        ConfigError: if there is none of this name.
+    """
+    if name not in TEMPLATES:
+        raise ConfigError(f"prompt: unknown template {name!r}; allowed: {', '.join(TEMPLATES)}")
+    return TEMPLATES[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompter:
+    """Asks one model about views of tasks: its template, its grid encoder, its limit."""
+
+    template: PromptTemplate
+    encoder: GridEncoder
+    count_tokens: Callable[[str], int]
+    """Tokens of a prompt's text, the chat template around it included."""
+    max_tokens: int
+    """The longest prompt."""
+
+    def render(self, view: AugmentedTask) -> Prompt | None:
+        """Return the prompt with as many of the view's train pairs, in order, as fit.
+
+        Returns None where not even the first pair fits.
+        """
+        for n_pairs in range(len(view.task.train), 0, -1):
+            shown = Task(view.task.task_id, view.task.train[:n_pairs], view.task.test_inputs)
+            text = self.template.question(shown, self.encoder)
+            if self.count_tokens(text) <= self.max_tokens:
+                return Prompt(view, text)
+        return None

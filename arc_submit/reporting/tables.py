@@ -1,0 +1,55 @@
+"""Figures as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Rows = list[tuple[str, str]]
+
+
+def run_rows(figures: Mapping[str, Any]) -> Rows:
+    """Return names and values of a run's course."""
+    reasons = ", ".join(f"{name} {count}" for name, count in figures["stop_reasons"].items())
+    busy = ", ".join(percent(share) for share in figures["utilisation"])
+    rows = [
+        ("tasks", f"{figures['finished']} finished of {figures['tasks']}"),
+        ("answered by the model", percent(figures["coverage"])),
+        ("fit all train pairs", str(figures["fit_all_train_pairs"])),
+        ("ended by", f"{figures['stop_cause']} ({reasons})"),
+        ("seconds", f"{figures['seconds']:.1f} of {figures['budget_s']:g}"),
+        ("workers busy", busy),
+    ]
+    if figures["bad_tasks"]:
+        rows.append(("bad tasks", f"{figures['bad_tasks']} (fallback entry)"))
+    if figures["worker_deaths"]:
+        rows.append(("worker deaths", str(figures["worker_deaths"])))
+    if figures["coverage"] < figures["min_coverage"]:
+        rows.append(("not complete", f"coverage is under {percent(figures['min_coverage'])}"))
+    return rows
+
+
+def score_rows(figures: Mapping[str, Any]) -> Rows:
+    """Return names and values of a score."""
+    rows = [
+        ("score", f"{percent(figures['score'])} (mean over tasks of the outputs solved)"),
+        ("outputs solved", f"{figures['solved_outputs']} of {figures['outputs']}"),
+        ("tasks solved", f"{figures['solved_tasks']} of {figures['tasks']}"),
+    ]
+    if "solved_by_fitting_program" in figures:
+        solved = str(figures["solved_by_fitting_program"])
+        rows.append(("solved by a fitting program", solved))
+    return rows
+
+
+def metric_table(figures: Mapping[str, Any]) -> list[list[str]]:
+    """Return the seeds' metrics, of all completions and of the two most voted answers."""
+    kinds = ["all_completions", "two_most_voted"]
+    names = figures[kinds[0]]
+    head = ["mean over tasks", *(kind.replace("_", " ") for kind in kinds)]
+    return [head, *([name, *(percent(figures[kind][name]) for kind in kinds)] for name in names)]
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage with one decimal."""
+    return f"{100 * share:.1f}%"

@@ -1,0 +1,186 @@
+"""The worker process: builds a solver, then solves the tasks that it is given, one by one.
+
+Whatever a solver raises ends here, as a value. What a solver cannot catch (a crash, a kill, a
+hang) is the coordinator's to handle.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Protocol, TypeAlias, TypeVar
+
+from arc_submit.arc.task import Task
+from arc_submit.clock import Deadline, MonotonicClock
+from arc_submit.config import RunConfig
+from arc_submit.errors import ArcSubmitError
+from arc_submit.types import AttemptPair, StopReason, Tally, TaskResult
+
+T = TypeVar("T")
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+class Solver(Protocol):
+    """What a worker needs to know about the pipeline."""
+
+    def solve(self, task: Task, deadline: Deadline) -> TaskResult:
+        """Return the best answers found until the deadline."""
+        ...
+
+    def close(self) -> None:
+        """Release processes and files."""
+        ...
+
+
+SolverFactory: TypeAlias = Callable[[RunConfig, str], Solver]
+"""From the configuration and a torch device to a solver."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """Everything that a worker is started with."""
+
+    config: RunConfig
+    solver: str
+    """A :data:`SolverFactory` as ``package.module:name``."""
+    device: str
+    """`cpu`, or `cuda:` and an entry of CUDA_VISIBLE_DEVICES."""
+    threads: int
+    """Of one numerical operation."""
+
+
+# ---- what coordinator and worker send to each other; a worker also sends TaskResult
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A task for a worker; in its place, None tells the worker to end."""
+
+    task: Task
+    deadline: float
+    """An instant of the machine's monotonic clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The solver is built."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The solver cannot be built; the worker ends."""
+
+    message: str
+    """One line."""
+
+
+def worker_environment(spec: WorkerSpec) -> dict[str, str]:
+    """Return the variables that must be set before the worker's process begins."""
+    return {
+        "OMP_NUM_THREADS": str(spec.threads),
+        # Waiting threads that spin take the cores of the other workers.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "TOKENIZERS_PARALLELISM": "false",
+        # A solver on the CPU must not see a GPU that is not its own.
+        "CUDA_VISIBLE_DEVICES": spec.device.removeprefix("cuda:") if spec.device != "cpu" else "",
+        # glibc reads these when a process begins. Tensors then come from the heap and their pages
+        # are used again, where by default each one is mapped, zeroed and unmapped anew.
+        "MALLOC_MMAP_THRESHOLD_": str(2**30),
+        "MALLOC_TRIM_THRESHOLD_": str(2**32),
+        "MALLOC_TOP_PAD_": str(2**24),
+    }
+
+
+def worker_main(connection: Connection, spec: WorkerSpec) -> None:
+    """Run a worker until it is told to end or its coordinator is gone.
+
+    The process must have been started with :func:`worker_environment`.
+    """
+    _leave_signals_to_coordinator()
+    with contextlib.suppress(EOFError, OSError):  # the coordinator is gone
+        solver = _guard(lambda: _build_solver(spec))
+        if isinstance(solver, Refusal):
+            connection.send(solver)
+            return
+        try:
+            connection.send(Ready())
+            while (job := connection.recv()) is not None:
+                connection.send(_solve(solver, job))
+        finally:
+            solver.close()
+
+
+def error_result(task: Task, message: str, seconds: float = 0.0) -> TaskResult:
+    """Return the result of a task that went wrong: no attempts, and one line of why."""
+    n_tests = len(task.test_inputs)
+    return TaskResult(
+        task_id=task.task_id,
+        attempts=(AttemptPair(None, None),) * n_tests,
+        tallies=(Tally((), (), 0),) * n_tests,
+        stop_reason=StopReason.ERROR,
+        rounds=0,
+        seconds=seconds,
+        train_exact=0,
+        n_train=len(task.train),
+        program="",
+        message=message,
+    )
+
+
+def _solve(solver: Solver, job: Job) -> TaskResult:
+    clock = MonotonicClock()
+    started = clock.now()
+    result = _guard(
+        lambda: _checked(job.task, solver.solve(job.task, Deadline(job.deadline, clock)))
+    )
+    if isinstance(result, Refusal):
+        return error_result(job.task, result.message, clock.now() - started)
+    return result
+
+
+def _checked(task: Task, result: TaskResult) -> TaskResult:
+    if result.task_id != task.task_id or len(result.attempts) != len(task.test_inputs):
+        raise ValueError(
+            f"the solver answered task {task.task_id} ({len(task.test_inputs)} test inputs) with "
+            f"a result for task {result.task_id} ({len(result.attempts)} test inputs)"
+        )
+    return result
+
+
+def _build_solver(spec: WorkerSpec) -> Solver:
+    module, _, name = spec.solver.partition(":")
+    factory: SolverFactory = getattr(importlib.import_module(module), name)
+    # Of all GPUs a worker sees only its own, which is then number 0.
+    return factory(spec.config, "cpu" if spec.device == "cpu" else "cuda:0")
+
+
+def _guard(action: Callable[[], T]) -> T | Refusal:
+    try:
+        return action()
+    except Exception as error:  # the worker's boundary: nothing that a solver raises may pass
+        return Refusal(_describe(error))
+
+
+def _describe(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, ArcSubmitError):
+        return text
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {text} ({os.path.basename(place.filename)}:{place.lineno})"
+
+
+def _leave_signals_to_coordinator() -> None:
+    # Ctrl-C reaches all processes of a terminal; the coordinator decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

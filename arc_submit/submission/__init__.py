@@ -1,0 +1,1 @@
+"""Stage 5: submission.json, built, written and validated."""

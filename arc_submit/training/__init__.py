@@ -1,0 +1,1 @@
+"""How a model learns: samples, the answer loss, adapters, base models by recipe."""

@@ -1,0 +1,1 @@
+"""Stage 4: from candidates to two attempts per test input."""

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_solvers import answer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arc_submit.arc.grid import Grid, freeze
+from arc_submit.arc.task import Pair, Task
+from arc_submit.errors import RunError
+from arc_submit.runtime.journal import Journal, read_journal, result_from_json, result_to_json
+from arc_submit.types import AttemptPair, StopReason, Tally, TaskResult
+
+GRID = freeze(np.array([[1, 2], [3, 4]]))
+
+
+def result(task_id: str) -> TaskResult:
+    return answer(Task(task_id, (Pair(GRID, GRID),), (GRID, GRID)))
+
+
+def write(path: Path, *task_ids: str) -> None:
+    with Journal(path) as journal:
+        for task_id in task_ids:
+            journal.append(result(task_id))
+
+
+def ids(path: Path) -> list[str]:
+    return [kept.task_id for kept in read_journal(path)]
+
+
+grids = (
+    st.integers(1, 4)
+    .flatmap(
+        lambda width: st.lists(
+            st.lists(st.integers(0, 9), min_size=width, max_size=width), min_size=1, max_size=4
+        )
+    )
+    .map(lambda rows: freeze(np.array(rows)))
+)
+
+
+@given(
+    attempts=st.lists(
+        st.builds(AttemptPair, st.none() | grids, st.none() | grids), min_size=1, max_size=3
+    ),
+    voted=st.lists(st.tuples(grids, st.integers(1, 99)), max_size=3),
+    stop_reason=st.sampled_from(StopReason),
+    seconds=st.floats(0, 1e5),
+    program=st.text(),
+    message=st.text(),
+)
+def test_result_survives_json(
+    attempts: list[AttemptPair],
+    voted: list[tuple[Grid, int]],
+    stop_reason: StopReason,
+    seconds: float,
+    program: str,
+    message: str,
+) -> None:
+    tally = Tally(tuple(grid for grid, _ in voted), tuple(votes for _, votes in voted), 5)
+    before = TaskResult(
+        "a", tuple(attempts), (tally,), stop_reason, 2, seconds, 1, 3, program, message
+    )
+
+    record = json.loads(json.dumps(result_to_json(before)))
+    after = result_from_json(record)
+
+    assert result_to_json(after) == record
+    assert after.stop_reason is stop_reason
+    assert (after.seconds, after.program, after.message) == (seconds, program, message)
+    assert all(
+        np.array_equal(grid, voted_grid)
+        for grid, (voted_grid, _) in zip(after.tallies[0].grids, voted, strict=True)
+    )
+    assert [pair.attempt_2 is None for pair in after.attempts] == [
+        pair.attempt_2 is None for pair in attempts
+    ]
+
+
+def test_results_are_read_in_order(tmp_path: Path) -> None:
+    write(tmp_path / "j", "a", "b", "c")
+
+    assert ids(tmp_path / "j") == ["a", "b", "c"]
+
+
+def test_first_record_is_a_header(tmp_path: Path) -> None:
+    write(tmp_path / "j", "a")
+
+    assert json.loads((tmp_path / "j").read_text().splitlines()[0])["kind"] == "header"
+
+
+@pytest.mark.parametrize("lost", [1, 2, 50])
+def test_torn_last_line_does_not_count(tmp_path: Path, lost: int) -> None:
+    write(tmp_path / "j", "a", "b")
+    content = (tmp_path / "j").read_bytes()
+    (tmp_path / "j").write_bytes(content[:-lost])
+
+    assert ids(tmp_path / "j") == ["a"]
+
+
+def test_journal_goes_on_after_a_torn_line(tmp_path: Path) -> None:
+    write(tmp_path / "j", "a", "b")
+    (tmp_path / "j").write_bytes((tmp_path / "j").read_bytes()[:-9])
+
+    write(tmp_path / "j", "c")
+
+    assert ids(tmp_path / "j") == ["a", "c"]
+
+
+@pytest.mark.parametrize("kept", [0, 5])
+def test_journal_without_a_whole_header_begins_anew(tmp_path: Path, kept: int) -> None:
+    write(tmp_path / "j")
+    (tmp_path / "j").write_bytes((tmp_path / "j").read_bytes()[:kept])
+
+    assert ids(tmp_path / "j") == []
+    write(tmp_path / "j", "a")
+    assert ids(tmp_path / "j") == ["a"]
+
+
+@pytest.mark.parametrize("damage", ["{not json}", '{"kind":"task"}', "[1]", "null"])
+def test_damage_before_the_last_line_is_refused(tmp_path: Path, damage: str) -> None:
+    write(tmp_path / "j", "a")
+    header, line = (tmp_path / "j").read_text().splitlines()
+    (tmp_path / "j").write_text(f"{header}\n{damage}\n{line}\n")
+
+    with pytest.raises(RunError, match=r"line 2: is not a journal record"):
+        read_journal(tmp_path / "j")
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "j").write_text('{"a": 1}\n')
+
+    with pytest.raises(RunError, match=r"line 1"):
+        read_journal(tmp_path / "j")
+
+
+def test_missing_journal_is_an_error_with_its_path(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"nowhere: cannot be used"):
+        read_journal(tmp_path / "nowhere")
