@@ -37,6 +37,8 @@ def load_model(config: ModelConfig, device: str) -> LanguageModel:
         ModelError: naming the folder and what is missing in it.
     """
     folder = model_folder(config)
+    # Its warnings (a prompt being measured is too long) are values here, not news for the user.
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)

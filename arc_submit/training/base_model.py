@@ -22,7 +22,6 @@ from arc_submit.training.recipe import OptimizerConfig, Recipe
 from arc_submit.training.samples import Batch, collate
 
 _SHAPE_MULTIPLE = 32
-_SAVE_EVERY = 500
 
 
 def train_base_model(
@@ -32,6 +31,7 @@ def train_base_model(
     on_step: Callable[[int, float], None],
     threads: int = 1,
     is_compiled: bool = False,
+    save_every: int = 500,
 ) -> Path:
     """Train by the recipe in ``folder``, from its checkpoint where there is one.
 
@@ -43,7 +43,7 @@ def train_base_model(
     torch.set_num_threads(threads)
     torch.manual_seed(recipe.seed)
     tokenizer = build_tokenizer(recipe.shape.max_context)
-    model = build_model(recipe, len(tokenizer), tokenizer)
+    model = build_model(recipe, tokenizer)
     optimizer = torch.optim.AdamW(
         model.parameters(),
         lr=recipe.optimizer.learning_rate,
@@ -71,19 +71,19 @@ def train_base_model(
                 step += 1
                 log.writerow([step, f"{loss:.5f}", f"{time.time():.1f}"])
                 on_step(step, loss)
-            if step // _SAVE_EVERY != (step - len(batches)) // _SAVE_EVERY or step >= last:
+            if step // save_every != (step - len(batches)) // save_every or step >= last:
                 file.flush()
                 _save(folder, model, optimizer, step, number + 1)
     write_model(folder / "model", recipe, model, tokenizer)
     return folder / "model"
 
 
-def build_model(recipe: Recipe, n_tokens: int, tokenizer: Any) -> LlamaForCausalLM:
+def build_model(recipe: Recipe, tokenizer: Any) -> LlamaForCausalLM:
     """Return an untrained decoder of the recipe's shape, in float32."""
     shape = recipe.shape
     model = LlamaForCausalLM(
         LlamaConfig(
-            vocab_size=-(-n_tokens // 64) * 64,
+            vocab_size=-(-len(tokenizer) // 64) * 64,
             hidden_size=shape.hidden_size,
             intermediate_size=shape.intermediate_size,
             num_hidden_layers=shape.layers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,16 +34,17 @@ class LoraTrainer:
     def __init__(self, language_model: LanguageModel, config: TestTimeTrainingConfig) -> None:
         self._lm = language_model
         self._config = config
-        self._peft: Any = get_peft_model(
-            language_model.model,
-            PeftLoraConfig(
-                r=config.lora.r,
-                lora_alpha=config.lora.alpha,
-                use_rslora=config.lora.use_rslora,
-                target_modules="all-linear",
-                task_type="CAUSAL_LM",
-            ),
+        adapter = PeftLoraConfig(
+            r=config.lora.r,
+            lora_alpha=config.lora.alpha,
+            use_rslora=config.lora.use_rslora,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
         )
+        with warnings.catch_warnings():
+            # peft reads an attribute that newer transformers have renamed.
+            warnings.simplefilter("ignore", FutureWarning)
+            self._peft: Any = get_peft_model(language_model.model, adapter)
         language_model.model.eval()
         self._parameters = [p for p in self._peft.parameters() if p.requires_grad]
         self._initial = [p.detach().clone() for p in self._parameters]

@@ -1,0 +1,44 @@
+# Everything is installed in .venv, once; `make help` lists the targets.
+PYTHON ?= python3
+BUDGET ?= 10m
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SCHEMA := docs/submission_config.schema.json
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install check test dry-run schema clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+install: $(STAMP) ## make .venv, with PYTHON=python3 (3.11 to 3.13), and install the package in it
+
+$(STAMP): setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit( \
+	    "make: $(PYTHON) is Python %d.%d; Python 3.11 to 3.13 is needed: make install PYTHON=python3.12" % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[model,data,report,dev]'
+	@touch $@
+
+check: install ## lint, format and type checks
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+test: install ## the tests
+	$(BIN)/pytest
+
+dry-run: install ## solve ARC-AGI-1 evaluation tasks and score: BUDGET=10m ARGS='--split training'
+	$(BIN)/arc-submit dry-run --budget $(BUDGET) $(ARGS)
+
+schema: install ## rewrite docs/submission_config.schema.json from the code
+	$(BIN)/arc-submit config --schema > $(SCHEMA).new
+	mv $(SCHEMA).new $(SCHEMA)
+
+clean: ## remove .venv and all that tools leave behind
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

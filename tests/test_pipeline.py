@@ -1,0 +1,149 @@
+"""One task through all stages, with a scripted model and real child processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+from conftest import grid
+
+from arc_submit.arc.task import Task
+from arc_submit.clock import Clock, Deadline, ManualClock, MonotonicClock
+from arc_submit.config import ExecutionConfig, RunConfig, build_config
+from arc_submit.execution.pool import ExecutionPool
+from arc_submit.pipeline import Tools, solve_task
+from arc_submit.prompting import Prompter, build_encoder, get_template
+from arc_submit.sampling import ScriptedSampler
+from arc_submit.sampling.scripted import Script
+from arc_submit.types import StopReason, TrainingExample
+
+RIGHT = "def task(img):\n    img = flip(img, 1)\n    return img"
+WRONG = "def task(img):\n    img = flip(img, 0)\n    return img"
+NO_AUGMENTATION = {"views": 1}
+
+
+class RecordingTrainer:
+    """Remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.resets: list[int] = []
+        self.examples: list[list[TrainingExample]] = []
+
+    def reset(self, *, seed: int) -> None:
+        self.resets.append(seed)
+
+    def fit(self, examples: Sequence[TrainingExample], *, deadline: Deadline) -> None:
+        self.examples.append(list(examples))
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ExecutionPool]:
+    with ExecutionPool(ExecutionConfig()) as pool:
+        yield pool
+
+
+def _config(max_rounds: int = 2) -> RunConfig:
+    values = {
+        "augmentation": NO_AUGMENTATION,
+        "sampling": {"draws": [{"count": 2, "temperature": 1.0}]},
+        "test_time_training": {"max_rounds": max_rounds},
+    }
+    return build_config(values, source="test")
+
+
+def _tools(
+    pool: ExecutionPool,
+    script: Script,
+    *,
+    trainer: RecordingTrainer | None = None,
+    max_tokens: int = 10**6,
+    clock: Clock | None = None,
+) -> Tools:
+    prompter = Prompter(get_template("code-from-examples"), build_encoder("runs"), len, max_tokens)
+    return Tools(
+        prompter=prompter,
+        sampler=ScriptedSampler(script),
+        trainer=trainer or RecordingTrainer(),
+        pool=pool,
+        clock=clock or MonotonicClock(),
+    )
+
+
+def test_a_program_that_fits_ends_the_search(pool: ExecutionPool, flip_task: Task) -> None:
+    tools = _tools(pool, lambda prompt, draw: RIGHT)
+    result = solve_task(flip_task, tools, _config(), Deadline.never())
+    assert result.stop_reason is StopReason.SOLVED and result.rounds == 1
+    assert result.fits and result.program == RIGHT
+    attempt = result.attempts[0].attempt_1
+    assert attempt is not None and attempt.tolist() == grid("987").tolist()
+
+
+def test_answers_come_back_from_every_view(pool: ExecutionPool, flip_task: Task) -> None:
+    """In a view turned by a quarter the other flip is right."""
+    values = {"augmentation": {"views": 8}, "test_time_training": {"max_rounds": 0}}
+    config = build_config(values, source="test")
+    tools = _tools(pool, lambda prompt, draw: RIGHT if draw.seed % 2 else WRONG)
+    result = solve_task(flip_task, tools, config, Deadline.never())
+    attempt = result.attempts[0].attempt_1
+    assert attempt is not None and attempt.tolist() == grid("987").tolist()
+
+
+def test_what_was_drawn_is_learned_before_the_next_round(
+    pool: ExecutionPool, flip_task: Task
+) -> None:
+    trainer = RecordingTrainer()
+    tools = _tools(
+        pool, lambda prompt, draw: RIGHT if len(trainer.examples) == 1 else WRONG, trainer=trainer
+    )
+    result = solve_task(flip_task, tools, _config(), Deadline.never())
+    assert result.stop_reason is StopReason.SOLVED and result.rounds == 2
+    assert len(trainer.resets) == 1
+    assert [[example.answer for example in taught] for taught in trainer.examples] == [[WRONG]]
+    assert "output 2x3 bg 0\nr0-0 3@0-0\nr1-1 1@0-0 2@1-1" in trainer.examples[0][0].prompt
+
+
+def test_nothing_new_to_learn_ends_the_search(pool: ExecutionPool, flip_task: Task) -> None:
+    result = solve_task(
+        flip_task, _tools(pool, lambda prompt, draw: WRONG), _config(5), Deadline.never()
+    )
+    assert result.stop_reason is StopReason.NOTHING_TO_LEARN and result.rounds == 2
+    assert result.is_answered and not result.fits
+
+
+def test_the_rounds_are_bounded(pool: ExecutionPool, flip_task: Task) -> None:
+    def script(prompt: object, draw: object) -> str:
+        counter.append(1)
+        return f"def task(img):\n    img = tile(img, (1, {len(counter)}))\n    return img"
+
+    counter: list[int] = []
+    result = solve_task(flip_task, _tools(pool, script), _config(1), Deadline.never())
+    assert result.stop_reason is StopReason.MAX_ROUNDS and result.rounds == 2
+
+
+def test_text_that_is_no_program_is_counted_as_unanswered(
+    pool: ExecutionPool, flip_task: Task
+) -> None:
+    result = solve_task(
+        flip_task, _tools(pool, lambda prompt, draw: "I am not sure"), _config(), Deadline.never()
+    )
+    assert not result.is_answered and result.program == ""
+    assert result.tallies[0].unanswered == 2 and result.tallies[0].votes == ()
+
+
+def test_a_task_too_long_for_the_context_says_so(pool: ExecutionPool, flip_task: Task) -> None:
+    tools = _tools(pool, lambda prompt, draw: RIGHT, max_tokens=5)
+    result = solve_task(flip_task, tools, _config(), Deadline.never())
+    assert result.stop_reason is StopReason.TOO_LONG and not result.is_answered
+
+
+def test_no_round_is_started_that_would_not_fit(pool: ExecutionPool, flip_task: Task) -> None:
+    clock = ManualClock()
+
+    def script(prompt: object, draw: object) -> str:
+        clock.advance(3)
+        return WRONG
+
+    tools = _tools(pool, script, clock=clock)
+    result = solve_task(flip_task, tools, _config(), Deadline.after(10, clock))
+    assert result.stop_reason is StopReason.DEADLINE and result.rounds == 1
+    assert result.seconds == 6

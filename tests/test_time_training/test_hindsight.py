@@ -1,0 +1,89 @@
+"""Relabelling: wrong programs become right examples, once each, pruned, best last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from conftest import grid
+
+from arc_submit.arc.task import Pair, Task
+from arc_submit.augmentation.views import build_views
+from arc_submit.clock import Deadline
+from arc_submit.config import AugmentationConfig, ExecutionConfig
+from arc_submit.execution.pool import ExecutionPool
+from arc_submit.pipeline import run_programs
+from arc_submit.prompting import Prompter, build_encoder, get_template
+from arc_submit.test_time_training import Hindsight
+from arc_submit.types import AugmentedTask, Completion, Prompt, Trial
+
+TASK = Task("t", (Pair(grid("000", "000"), grid("111", "222")),), (grid("000"),))
+PROMPTER = Prompter(get_template("code-from-examples"), build_encoder("runs"), len, 10**6)
+VIEW = build_views(TASK, count=1, config=AugmentationConfig(), seed=0)[0]
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ExecutionPool]:
+    with ExecutionPool(ExecutionConfig()) as pool:
+        yield pool
+
+
+def _program(*calls: str) -> str:
+    return "\n".join(["def task(img):", *(f"    img = {call}" for call in calls), "    return img"])
+
+
+def _trials(pool: ExecutionPool, *sources: str, view: AugmentedTask = VIEW) -> list[Trial]:
+    prompt = Prompt(view, "")
+    completions = [Completion(prompt, source, 0, 0.0, 0) for source in sources]
+    return run_programs(completions, pool, round_index=0, deadline=Deadline.never())
+
+
+def _hindsight(pool: ExecutionPool, max_examples: int = 10) -> Hindsight:
+    return Hindsight(PROMPTER, pool, max_examples=max_examples)
+
+
+def test_a_wrong_program_is_right_for_what_it_drew(pool: ExecutionPool) -> None:
+    source = _program("draw_horizontal_line(img, 0, 5)")
+    (example,) = _hindsight(pool).relabel(_trials(pool, source), deadline=Deadline.never())
+    assert example.prompt == "input 2x3 bg 0\noutput 2x3 bg 0\nr0-0 5@0-2"
+    assert example.answer == source
+
+
+def test_lines_without_effect_are_not_learned(pool: ExecutionPool) -> None:
+    source = _program("draw_pixel(img, (0, 0), 4)", "draw_horizontal_line(img, 0, 5)")
+    (example,) = _hindsight(pool).relabel(_trials(pool, source), deadline=Deadline.never())
+    assert example.answer == _program("draw_horizontal_line(img, 0, 5)")
+
+
+def test_the_shortest_program_of_an_output_is_learned_once(pool: ExecutionPool) -> None:
+    short = _program("draw_horizontal_line(img, 0, 5)")
+    long = _program("draw_rectangle(img, (0, 0), (0, 2), 5)")
+    hindsight = _hindsight(pool)
+    trials = _trials(pool, long, short, short)
+    assert [e.answer for e in hindsight.relabel(trials, deadline=Deadline.never())] == [short]
+    assert hindsight.relabel(_trials(pool, long), deadline=Deadline.never()) == []
+
+
+def test_the_best_come_last_and_the_worst_are_dropped(pool: ExecutionPool) -> None:
+    worst = _program("draw_pixel(img, (0, 0), 9)")
+    better = _program("draw_horizontal_line(img, 0, 1)")
+    best = _program("draw_horizontal_line(img, 0, 1)", "draw_pixel(img, (1, 1), 2)")
+    trials = _trials(pool, best, worst, better)
+    examples = _hindsight(pool).relabel(trials, deadline=Deadline.never())
+    assert [example.answer for example in examples] == [worst, better, best]
+    examples = _hindsight(pool, max_examples=2).relabel(trials, deadline=Deadline.never())
+    assert [example.answer for example in examples] == [better, best]
+
+
+def test_programs_that_fail_teach_nothing(pool: ExecutionPool) -> None:
+    failing = _program("split(img, 0, 7, 0)")
+    assert _hindsight(pool).relabel(_trials(pool, failing), deadline=Deadline.never()) == []
+
+
+def test_examples_keep_the_augmented_inputs(pool: ExecutionPool) -> None:
+    views = build_views(TASK, count=8, config=AugmentationConfig(), seed=0)
+    turned = next(view for view in views if view.task.train[0].input.shape == (3, 2))
+    source = _program("draw_horizontal_line(img, 0, 5)")
+    trials = _trials(pool, source, view=turned)
+    (example,) = _hindsight(pool).relabel(trials, deadline=Deadline.never())
+    assert example.prompt == "input 3x2 bg 0\noutput 3x2 bg 0\nr0-0 5@0-1"
