@@ -15,55 +15,19 @@ from typing import Any
 from arc_submit.dsl import NAMESPACE
 from arc_submit.types import Failure, FailureKind
 
-BUILTINS = frozenset(
-    {
-        "abs",
-        "all",
-        "any",
-        "bool",
-        "dict",
-        "enumerate",
-        "int",
-        "len",
-        "list",
-        "max",
-        "min",
-        "range",
-        "reversed",
-        "set",
-        "sorted",
-        "sum",
-        "tuple",
-        "zip",
-    }
-)
+# fmt: off
+BUILTINS = frozenset({
+    "abs", "all", "any", "bool", "dict", "enumerate", "int", "len", "list", "max", "min",
+    "range", "reversed", "set", "sorted", "sum", "tuple", "zip"
+})
 """The only builtins that a program may call."""
 
-ATTRIBUTES = frozenset(
-    {
-        "T",
-        "add",
-        "all",
-        "any",
-        "append",
-        "area",
-        "color",
-        "copy",
-        "extend",
-        "get",
-        "height",
-        "items",
-        "keys",
-        "max",
-        "min",
-        "shape",
-        "size",
-        "sum",
-        "values",
-        "width",
-    }
-)
+ATTRIBUTES = frozenset({
+    "T", "add", "all", "any", "append", "area", "color", "copy", "extend", "get", "height",
+    "items", "keys", "max", "min", "shape", "size", "sum", "values", "width"
+})
 """The only attributes that a program may read; none may be assigned."""
+# fmt: on
 
 _CALLABLE = BUILTINS | NAMESPACE.keys()
 

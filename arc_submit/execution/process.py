@@ -185,6 +185,6 @@ class Child:
 
 def _command(memory_mb: int) -> list[str]:
     package_root = str(Path(arc_submit.__file__).resolve().parent.parent)
-    path = [package_root, *(entry for entry in sys.path if entry)]
+    path = [package_root, *(os.path.abspath(entry) for entry in sys.path if entry)]
     # No site, no user site, no current folder: only what the parent itself imports from.
     return [sys.executable, "-S", "-s", "-P", "-c", _BOOTSTRAP, str(memory_mb), *path]

@@ -22,6 +22,7 @@ def normalise(source: str) -> str:
 
     Raises:
         SyntaxError: if it is not Python.
+        RecursionError: if it is nested more deeply than ``ast.unparse`` can go.
     """
     return ast.unparse(_parse(source))
 
@@ -40,9 +41,7 @@ def prune_programs(
     deadline passes, what has been pruned so far is kept.
     """
     executions = pool.run(programs, inputs, deadline=deadline)
-    prunings = [
-        _Pruning.begin(execution) if _is_whole(execution) else None for execution in executions
-    ]
+    prunings = [_Pruning.begin(execution) for execution in executions]
     while not deadline.has_passed:
         active = [pruning for pruning in prunings if pruning is not None and pruning.advance()]
         if not active:
@@ -69,8 +68,15 @@ class _Pruning:
     """In this pass over the statements."""
 
     @classmethod
-    def begin(cls, execution: Execution) -> _Pruning:
-        module = _parse(execution.program.source)
+    def begin(cls, execution: Execution) -> _Pruning | None:
+        """Return None for a program that is to be left as it is."""
+        if not _is_whole(execution):
+            return None
+        try:
+            module = _parse(execution.program.source)
+            ast.unparse(module)
+        except RecursionError:  # the child could run it, but it cannot be written back
+            return None
         body = _function(module).body
         return cls(module, body, execution.outputs, position=len(body))
 

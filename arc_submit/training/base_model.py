@@ -22,6 +22,7 @@ from arc_submit.training.recipe import OptimizerConfig, Recipe
 from arc_submit.training.samples import Batch, collate
 
 _SHAPE_MULTIPLE = 32
+_LABELS_PER_STEP = 1000
 
 
 def train_base_model(
@@ -119,11 +120,13 @@ def _step(
         group["lr"] = rate
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss = answer_loss(decoder, model.lm_head, batch)
-    loss.backward()  # type: ignore[no-untyped-call]
+    # Batches hold equal numbers of tokens and so, where prompts are long, few answers. Divided by
+    # a constant, not by the batch's own number, each answer token weighs the same.
+    (loss / _LABELS_PER_STEP).backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     optimizer.zero_grad()
-    return float(loss.detach())
+    return float(loss.detach()) / batch.n_labels
 
 
 def _save(

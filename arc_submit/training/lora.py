@@ -77,6 +77,7 @@ class LoraTrainer:
             )
             model = self._lm.model
             loss = answer_loss(model.get_decoder(), model.get_output_embeddings(), batch)
+            loss = loss / batch.n_labels
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self._parameters, 1.0)
             self._optimizer.step()

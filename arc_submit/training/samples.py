@@ -29,6 +29,11 @@ class Batch:
     labels: Tensor
     """(B, T) int64: the next token where it belongs to the answer, else ``IGNORED``."""
 
+    @property
+    def n_labels(self) -> int:
+        """Answer tokens in the batch."""
+        return int((self.labels != IGNORED).sum())
+
 
 def collate(
     samples: Sequence[TrainingSample], *, pad_id: int, device: torch.device, multiple: int = 1

@@ -212,7 +212,10 @@ ESCAPE = [
         (["return task(img)"], FailureKind.ERROR),
         (["return __builtins__.clear()"], FailureKind.BAD_OUTPUT),
         (["while True:", "    pass"], FailureKind.TIMEOUT),
-        (["while True:", "    try:", "        while True: x = 1", "    except: pass"], "killed"),
+        (
+            ["while True:", "    try:", "        for i in range(10**12): i", "    except: pass"],
+            "killed",
+        ),
         ([*ESCAPE, "os['sys'].exit(3)"], "SystemExit"),
         ([*ESCAPE, "os['_exit'](3)"], "exit status 3"),
         ([*ESCAPE, "os['abort']()"], "signal 6"),
@@ -235,6 +238,17 @@ def test_a_program_past_the_guard_harms_no_other(
         assert failures(execution) == {kind}
     else:
         assert kind in message(execution)
+
+
+def test_the_kernel_limits_the_child(pool: ExecutionPool) -> None:
+    pool.run([FLIP], INPUTS, deadline=NEVER)
+    text = Path(f"/proc/{pool._children[0].pid}/limits").read_text()
+    hard = {line[:26].strip(): line[26:].split()[1] for line in text.splitlines()[1:]}
+    soft = {line[:26].strip(): line[26:].split()[0] for line in text.splitlines()[1:]}
+    assert hard["Max open files"] == "3"
+    assert hard["Max file size"] == hard["Max core file size"] == hard["Max processes"] == "0"
+    assert 128 * 2**20 < int(hard["Max address space"]) < 2**32
+    assert 0 < int(soft["Max cpu time"]) < 600
 
 
 def test_the_child_cannot_gain_privileges_and_dies_with_its_parent() -> None:
