@@ -46,6 +46,7 @@ def parse_duration(value: object) -> float:
 
 Seconds = Annotated[
     float,
+    Field(allow_inf_nan=False),
     BeforeValidator(parse_duration),
     WithJsonSchema(
         {"anyOf": [{"type": "number"}, {"type": "string", "pattern": f"^{_DURATION.pattern}$"}]}
@@ -153,9 +154,9 @@ class TestTimeTrainingConfig(_Part):
 class RuntimeConfig(_Part):
     """Time, workers and what counts as success."""
 
-    budget: Seconds = 600.0
+    budget: Annotated[Seconds, Field(gt=0)] = 600.0
     """The whole run, from start to exit."""
-    reserve: Seconds = 15.0
+    reserve: Annotated[Seconds, Field(ge=0)] = 15.0
     """Kept back at the end to stop workers and write files; never over a fifth of the budget."""
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     """One process each, on `cuda:0`, `cuda:1`, ... or on the CPU."""
@@ -218,15 +219,18 @@ def build_config(values: Mapping[str, object], *, source: str) -> RunConfig:
         ConfigError: as :func:`load_config`.
     """
     try:
-        return RunConfig.model_validate_json(json.dumps(values))
+        return RunConfig.model_validate_json(json.dumps(values, allow_nan=False))
     except ValidationError as error:
-        faults = "; ".join(_describe(fault) for fault in error.errors())
-        raise ConfigError(f"{source}: {faults}") from error
+        faults = _innermost(error.errors())
+        raise ConfigError(f"{source}: {'; '.join(map(_describe, faults))}") from error
 
 
 def _read_object(path: Path) -> dict[str, object]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(
+            text, object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant
+        )
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     except ValueError as error:
@@ -236,10 +240,34 @@ def _read_object(path: Path) -> dict[str, object]:
     return values
 
 
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
+        raise ValueError(f"the key {twice!r} occurs more than once")
+    return values
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
 def _set(values: dict[str, Any], keys: Sequence[str], value: object) -> None:
     for key in keys[:-1]:
         values = values.setdefault(key, {})
+        if not isinstance(values, dict):
+            return  # the schema refuses what stands there
     values[keys[-1]] = value
+
+
+def _innermost(faults: Sequence[Any]) -> list[Any]:
+    """Leave out faults of a whole that follow from faults of its parts."""
+    places = [fault["loc"] for fault in faults]
+    return [
+        fault
+        for fault, place in zip(faults, places, strict=True)
+        if not any(len(other) > len(place) and other[: len(place)] == place for other in places)
+    ]
 
 
 def _describe(fault: Any) -> str:

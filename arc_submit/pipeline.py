@@ -78,6 +78,8 @@ def solve_task(task: Task, tools: Tools, config: RunConfig, deadline: Deadline) 
             stop = StopReason.TOO_LONG
         elif any(trial.candidate.fits for trial in fresh):
             stop = StopReason.SOLVED
+        elif deadline.has_passed:
+            stop = StopReason.DEADLINE
         elif round_index == last_round:
             stop = StopReason.MAX_ROUNDS
         elif deadline.remaining_s < tools.clock.now() - round_started:

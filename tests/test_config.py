@@ -191,3 +191,22 @@ def key_paths(value: Any, prefix: str = "") -> set[str]:
     items = value.items() if isinstance(value, dict) else []
     paths = {prefix} if prefix else set()
     return paths.union(*(key_paths(item, f"{prefix}.{key}") for key, item in items))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"runtime": 5}', "runtime: "),
+        ('{"seed": 1, "seed": 2}', "'seed' occurs more than once"),
+        ('{"runtime": {"budget": NaN}}', "NaN"),
+        ('{"runtime": {"budget": -1}}', "runtime.budget"),
+        ('{"sampling": {"draws": [{"count": 1, "temp": 2}]}}', "draws.0.temp: unknown key"),
+    ],
+)
+def test_what_json_lets_pass_is_refused_all_the_same(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, {"runtime.workers": 1})
+    assert str(path) in str(caught.value) and words in str(caught.value)
+    assert "at least 1 item" not in str(caught.value)

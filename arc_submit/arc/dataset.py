@@ -157,12 +157,14 @@ def select_tasks(
 
 
 def write_challenges(path: Path, challenges: Challenges) -> None:
-    """Write a Kaggle challenges file, atomically; bad tasks have no content and are left out.
+    """Write a Kaggle challenges file, atomically; bad tasks as they were read.
 
     Raises:
         DataError: if the file cannot be written.
     """
-    _write(path, {task_id: _to_json(task) for task_id, task in challenges.tasks.items()})
+    tasks = {task_id: _to_json(task) for task_id, task in challenges.tasks.items()}
+    bad_tasks = {task_id: bad.content for task_id, bad in challenges.bad_tasks.items()}
+    _write(path, tasks | bad_tasks)
 
 
 def write_solutions(path: Path, solutions: Solutions) -> None:
@@ -202,7 +204,9 @@ def _build_challenges(name: str, entries: Iterable[_Entry], *, skip_bad_tasks: b
             if not skip_bad_tasks:
                 raise DataError(f"{error}; mend it or set data.skip_bad_tasks") from error
             n_test_inputs = count_test_inputs(entry.value)
-            bad_tasks[entry.task_id] = BadTask(entry.task_id, str(error), n_test_inputs)
+            bad_tasks[entry.task_id] = BadTask(
+                entry.task_id, str(error), n_test_inputs, entry.value
+            )
     if not tasks:
         first = next(iter(bad_tasks.values()))
         raise DataError(f"none of {len(bad_tasks)} tasks can be read; the first: {first.message}")

@@ -43,6 +43,8 @@ class BadTask:
     message: str
     n_test_inputs: int
     """1 where the file does not tell."""
+    content: object = None
+    """The JSON value as read; None where it is not JSON."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from pathlib import Path
 
-from tqdm import tqdm
-
 from arc_submit.cli.main import EXIT_OK
-from arc_submit.cli.output import print_rows, write_figures
+from arc_submit.cli.output import print_rows, progress_bar, write_figures
 from arc_submit.config import load_config
 from arc_submit.pipeline import build_tools
 from arc_submit.reporting.evaluation import measure_programs
+from arc_submit.reporting.plots import plot_loss
 from arc_submit.reporting.tables import percent
 from arc_submit.types import SamplingParams
 
@@ -25,8 +25,8 @@ def train(options: argparse.Namespace) -> int:
     from arc_submit.training.base_model import train_base_model
     from arc_submit.training.recipe import load_recipe
 
-    recipe = load_recipe(Path(options.recipe))
-    with tqdm(total=recipe.optimizer.steps, unit="step", disable=None) as progress:
+    recipe, output = load_recipe(Path(options.recipe)), Path(options.output)
+    with progress_bar(recipe.optimizer.steps, "step") as progress:
 
         def show(step: int, loss: float) -> None:
             progress.update(step - progress.n)
@@ -34,12 +34,16 @@ def train(options: argparse.Namespace) -> int:
 
         folder = train_base_model(
             recipe,
-            Path(options.output),
+            output,
             on_step=show,
             threads=options.threads or os.cpu_count() or 1,
             is_compiled=options.compile,
         )
-    print_rows([("model", str(folder))])
+    rows = [("model", str(folder)), ("losses", str(output / "loss.csv"))]
+    with contextlib.suppress(ModuleNotFoundError):
+        plot_loss(output / "loss.csv", output / "loss.png")
+        rows.append(("plot", str(output / "loss.png")))
+    print_rows(rows)
     return EXIT_OK
 
 
@@ -50,7 +54,7 @@ def evaluate(options: argparse.Namespace) -> int:
     params = SamplingParams(
         options.samples, options.temperature, top_p=1.0, max_new_tokens=_MAX_NEW_TOKENS
     )
-    with tools.pool, tqdm(total=options.tasks, unit="task", disable=None) as progress:
+    with tools.pool, progress_bar(options.tasks, "task") as progress:
         measured = measure_programs(
             tools,
             family=options.generator,

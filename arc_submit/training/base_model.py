@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import os
-import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ from arc_submit.models.settings import ModelSettings, write_settings
 from arc_submit.models.tokenizer import build_tokenizer
 from arc_submit.training.loss import answer_loss
 from arc_submit.training.mixture import Mixture
+from arc_submit.training.provenance import write_provenance
 from arc_submit.training.recipe import OptimizerConfig, Recipe
 from arc_submit.training.samples import Batch, collate
 
 _SHAPE_MULTIPLE = 32
 _LABELS_PER_STEP = 1000
+_RECENT_STEPS = 200
 
 
 def train_base_model(
@@ -36,46 +38,30 @@ def train_base_model(
 ) -> Path:
     """Train by the recipe in ``folder``, from its checkpoint where there is one.
 
-    Writes ``checkpoint.pt`` and ``loss.csv`` on the way and the model folder ``model/`` at the
-    end, and returns the latter. ``on_step`` is told each step's number and loss. Compiled
-    training needs a C++ compiler, starts minutes later and is about a third faster.
+    Writes ``checkpoint.pt`` and ``loss.csv`` (step, loss) on the way and the model folder
+    ``model/`` at the end, and returns the latter. ``on_step`` is told each step's number and its
+    loss per answer token. Compiled training needs a C++ compiler, starts minutes later and is
+    about a third faster.
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(threads)
     torch.manual_seed(recipe.seed)
     tokenizer = build_tokenizer(recipe.shape.max_context)
-    model = build_model(recipe, tokenizer)
-    optimizer = torch.optim.AdamW(
-        model.parameters(),
-        lr=recipe.optimizer.learning_rate,
-        betas=(0.9, 0.98),
-        weight_decay=recipe.optimizer.weight_decay,
-        fused=True,
-    )
-    step, window = _resume(folder, model, optimizer)
-    last = recipe.optimizer.steps
-    decoder = torch.compile(model.model, dynamic=True) if is_compiled else model.model
-    mixture = Mixture(recipe, tokenizer)
-    with (folder / "loss.csv").open("a", newline="") as file:
-        log = csv.writer(file)
-        for number, batches in mixture.batches(window):
-            if step >= last:
-                break
-            for samples in batches[: last - step]:
-                batch = collate(
-                    samples,
-                    pad_id=tokenizer.pad_token_id,
-                    device=torch.device("cpu"),
-                    multiple=_SHAPE_MULTIPLE,
-                )
-                loss = _step(model, decoder, optimizer, batch, _rate(step, recipe.optimizer))
-                step += 1
-                log.writerow([step, f"{loss:.5f}", f"{time.time():.1f}"])
-                on_step(step, loss)
-            if step // save_every != (step - len(batches)) // save_every or step >= last:
+    training = _Training.begin(recipe, tokenizer, is_compiled=is_compiled)
+    training.load(folder)
+    recent: deque[float] = deque(maxlen=_RECENT_STEPS)
+    with _open_log(folder / "loss.csv", training.step) as file:
+        for loss in training.steps(recipe, tokenizer):
+            file.write(f"{training.step},{loss:.5f}\n")
+            recent.append(loss)
+            on_step(training.step, loss)
+            if training.is_between_windows and training.step - training.saved_step >= save_every:
                 file.flush()
-                _save(folder, model, optimizer, step, number + 1)
-    write_model(folder / "model", recipe, model, tokenizer)
+                training.save(folder)
+    training.save(folder)
+    write_model(folder / "model", recipe, training.model, tokenizer)
+    mean_loss = sum(recent) / len(recent) if recent else float("nan")
+    write_provenance(folder / "model", recipe, steps=training.step, loss=mean_loss)
     return folder / "model"
 
 
@@ -103,58 +89,104 @@ def build_model(recipe: Recipe, tokenizer: Any) -> LlamaForCausalLM:
     return model
 
 
+def write_model(folder: Path, recipe: Recipe, model: Any, tokenizer: Any) -> None:
+    """Save weights in bfloat16, tokenizer and prompt settings as a model folder."""
+    model.to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    write_settings(folder, ModelSettings(recipe.prompt, recipe.grid_encoder))
+
+
+@dataclass(slots=True)
+class _Training:
+    """A model in training: all that a checkpoint holds, and the decoder as it is run."""
+
+    model: LlamaForCausalLM
+    decoder: Any
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    window: int = 0
+    """Of the mixture: the first that is not used up."""
+    saved_step: int = 0
+    is_between_windows: bool = True
+
+    @classmethod
+    def begin(cls, recipe: Recipe, tokenizer: Any, *, is_compiled: bool) -> _Training:
+        model = build_model(recipe, tokenizer)
+        decoder = torch.compile(model.model, dynamic=True) if is_compiled else model.model
+        optimizer = torch.optim.AdamW(
+            model.parameters(),
+            lr=recipe.optimizer.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=recipe.optimizer.weight_decay,
+            fused=True,
+        )
+        return cls(model, decoder, optimizer)
+
+    def steps(self, recipe: Recipe, tokenizer: Any) -> Iterator[float]:
+        """Take the recipe's steps that are left, and yield the loss of each."""
+        for number, batches in Mixture(recipe, tokenizer).batches(self.window):
+            batches = batches[: recipe.optimizer.steps - self.step]
+            if not batches:
+                return
+            for i, samples in enumerate(batches, start=1):
+                batch = collate(
+                    samples,
+                    pad_id=tokenizer.pad_token_id,
+                    device=torch.device("cpu"),
+                    multiple=_SHAPE_MULTIPLE,
+                )
+                loss = self._take_step(batch, _rate(self.step, recipe.optimizer))
+                self.step += 1
+                self.is_between_windows = i == len(batches)
+                if self.is_between_windows:
+                    self.window = number + 1
+                yield loss
+
+    def _take_step(self, batch: Batch, rate: float) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = answer_loss(self.decoder, self.model.lm_head, batch)
+        # Batches hold equal numbers of tokens and so, where prompts are long, few answers. Divided
+        # by a constant, not by the batch's own number, each answer token weighs the same.
+        (loss / _LABELS_PER_STEP).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return float(loss.detach()) / batch.n_labels
+
+    def save(self, folder: Path) -> None:
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "window": self.window,
+        }
+        partial = folder / "checkpoint.pt.partial"
+        torch.save(state, partial)
+        os.replace(partial, folder / "checkpoint.pt")
+        self.saved_step = self.step
+
+    def load(self, folder: Path) -> None:
+        path = folder / "checkpoint.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = self.saved_step = state["step"]
+        self.window = state["window"]
+
+
 def _rate(step: int, config: OptimizerConfig) -> float:
     warmup = (step + 1) / config.warmup_steps
     decay = (config.steps - step) / config.decay_steps
     return config.learning_rate * min(1.0, warmup, decay)
 
 
-def _step(
-    model: LlamaForCausalLM,
-    decoder: Any,
-    optimizer: torch.optim.Optimizer,
-    batch: Batch,
-    rate: float,
-) -> float:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss = answer_loss(decoder, model.lm_head, batch)
-    # Batches hold equal numbers of tokens and so, where prompts are long, few answers. Divided by
-    # a constant, not by the batch's own number, each answer token weighs the same.
-    (loss / _LABELS_PER_STEP).backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
-    optimizer.zero_grad()
-    return float(loss.detach()) / batch.n_labels
-
-
-def _save(
-    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, window: int
-) -> None:
-    state = {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "step": step,
-        "window": window,
-    }
-    partial = folder / "checkpoint.pt.partial"
-    torch.save(state, partial)
-    os.replace(partial, folder / "checkpoint.pt")
-
-
-def _resume(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[int, int]:
-    path = folder / "checkpoint.pt"
-    if not path.exists():
-        return 0, 0
-    state = torch.load(path, weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    return state["step"], state["window"]
-
-
-def write_model(folder: Path, recipe: Recipe, model: Any, tokenizer: Any) -> None:
-    """Save weights in bfloat16, tokenizer and prompt settings as a model folder."""
-    model.to(torch.bfloat16).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    write_settings(folder, ModelSettings(recipe.prompt, recipe.grid_encoder))
+def _open_log(path: Path, step: int) -> Any:
+    """Open the log to append to, without the rows of steps that will be taken again."""
+    rows = path.read_text().splitlines() if path.exists() else []
+    kept = [row for row in rows if int(row.split(",")[0]) <= step]
+    path.write_text("".join(f"{row}\n" for row in kept))
+    return path.open("a")

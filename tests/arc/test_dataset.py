@@ -221,6 +221,14 @@ def test_bad_tasks_keep_the_number_of_their_test_inputs_where_the_file_tells(
     }
 
 
+def test_bad_tasks_are_written_as_they_were_read(tmp_path: Path) -> None:
+    tasks = {"good": _task(), "bad": {"train": [], "test": [{"input": [[1]]}, {"input": [[2]]}]}}
+    path, copy = tmp_path / "set.json", tmp_path / "copy.json"
+    path.write_text(json.dumps(tasks))
+    write_challenges(copy, load_challenges(path, skip_bad_tasks=True))
+    assert load_challenges(copy, skip_bad_tasks=True).bad_tasks["bad"].n_test_inputs == 2
+
+
 def test_a_set_of_bad_tasks_only_is_refused_even_when_they_are_skipped(tmp_path: Path) -> None:
     path = _write(tmp_path / "bad.json", {"x": _task(train=[]), "y": {}})
     with pytest.raises(DataError, match=r"none of 2 tasks can be read; the first: .* task x"):
