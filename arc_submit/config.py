@@ -142,10 +142,12 @@ class TestTimeTrainingConfig(_Part):
 
     __test__ = False
 
-    max_rounds: Annotated[int, Field(ge=0)] = 2
+    max_rounds: Annotated[int, Field(ge=0)] = 1
     """Rounds of training and sampling after the first sampling; 0 only samples."""
-    max_examples: Annotated[int, Field(ge=1)] = 32
+    max_examples: Annotated[int, Field(ge=1)] = 16
     """Relabelled programs trained on in one round, the best ones."""
+    max_prompt_tokens: Annotated[int, Field(ge=1)] = 512
+    """Longest prompt of an example; a longer one shows fewer train pairs."""
     batch_size: Annotated[int, Field(ge=1)] = 8
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     lora: LoraConfig = LoraConfig()

@@ -55,9 +55,7 @@ class Tools:
 def solve_task(task: Task, tools: Tools, config: RunConfig, deadline: Deadline) -> TaskResult:
     """Take one task through all stages, until it is solved or no round is left to do."""
     started = round_started = tools.clock.now()
-    hindsight = Hindsight(
-        tools.prompter, tools.pool, max_examples=config.test_time_training.max_examples
-    )
+    hindsight = Hindsight(tools.prompter, tools.pool, config.test_time_training)
     tools.trainer.reset(seed=derive_seed(config.seed, task.task_id))
     trials: list[Trial] = []
     n_completions = 0

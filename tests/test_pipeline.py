@@ -46,7 +46,7 @@ def _config(max_rounds: int = 2) -> RunConfig:
     values = {
         "augmentation": NO_AUGMENTATION,
         "sampling": {"draws": [{"count": 2, "temperature": 1.0}]},
-        "test_time_training": {"max_rounds": max_rounds},
+        "test_time_training": {"max_rounds": max_rounds, "max_prompt_tokens": 10**6},
     }
     return build_config(values, source="test")
 

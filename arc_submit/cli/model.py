@@ -49,8 +49,10 @@ def train(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Measure a model on generated tasks."""
+    from arc_submit.models.loading import pick_device
+
     overrides = {"model.path": options.model, "model.prompt": options.prompt}
-    tools = build_tools(load_config(None, overrides), "cpu")
+    tools = build_tools(load_config(None, overrides), pick_device())
     params = SamplingParams(
         options.samples, options.temperature, top_p=1.0, max_new_tokens=_MAX_NEW_TOKENS
     )

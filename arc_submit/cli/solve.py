@@ -18,7 +18,7 @@ from arc_submit.arc.dataset import (
 )
 from arc_submit.arc.metrics import score_submission
 from arc_submit.arc.task import Challenges, Solutions
-from arc_submit.cli.main import EXIT_INCOMPLETE, EXIT_OK
+from arc_submit.cli.main import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
 from arc_submit.cli.output import print_rows, print_table, progress_bar, write_figures
 from arc_submit.clock import MonotonicClock
 from arc_submit.config import RunConfig, load_config
@@ -114,6 +114,8 @@ def _solve(
     write_figures(options.json, figures)
     print()
     print_rows([(path.name, str(path)) for path in sorted(run_dir.iterdir())])
+    if outcome.is_interrupted:
+        return EXIT_INTERRUPTED
     return EXIT_OK if summary.is_complete else EXIT_INCOMPLETE
 
 

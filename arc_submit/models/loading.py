@@ -30,6 +30,11 @@ class LanguageModel:
     device: torch.device
 
 
+def pick_device() -> str:
+    """Return the first GPU where there is one, else the CPU."""
+    return "cuda:0" if torch.cuda.is_available() else "cpu"
+
+
 def load_model(config: ModelConfig, device: str) -> LanguageModel:
     """Load the configured model onto a device such as ``cpu`` or ``cuda:0``.
 

@@ -108,7 +108,7 @@ def run_tasks(
         SubmissionError: if the submission cannot be written.
     """
     budget = Budget(started, config.runtime.budget, config.runtime.reserve)
-    with closing(RunFolder(run_dir, challenges)) as folder, catch_interrupts() as interrupts:
+    with catch_interrupts() as interrupts, closing(RunFolder(run_dir, challenges)) as folder:
         left_s = max(0.0, budget.work_deadline - clock.now())
         devices = assign_devices(config.runtime, timeout_s=min(_MAX_DRIVER_S, left_s))
         threads = max(1, len(os.sched_getaffinity(0)) // len(devices))

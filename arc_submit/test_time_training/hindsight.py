@@ -13,6 +13,7 @@ from typing import TypeAlias
 from arc_submit.arc.grid import Grid, grid_key
 from arc_submit.arc.task import Pair
 from arc_submit.clock import Deadline
+from arc_submit.config import TestTimeTrainingConfig
 from arc_submit.execution.pool import ExecutionPool
 from arc_submit.execution.prune import prune_programs
 from arc_submit.prompting import Prompter
@@ -24,10 +25,13 @@ _OutputsKey: TypeAlias = tuple[tuple[int, int, bytes], ...]
 class Hindsight:
     """Relabels the trials of one task, round by round; no achieved output is learned twice."""
 
-    def __init__(self, prompter: Prompter, pool: ExecutionPool, *, max_examples: int) -> None:
-        self._prompter = prompter
+    def __init__(
+        self, prompter: Prompter, pool: ExecutionPool, config: TestTimeTrainingConfig
+    ) -> None:
+        max_tokens = min(prompter.max_tokens, config.max_prompt_tokens)
+        self._prompter = replace(prompter, max_tokens=max_tokens)
         self._pool = pool
-        self._max_examples = max_examples
+        self._max_examples = config.max_examples
         self._seen: set[_OutputsKey] = set()
 
     def relabel(self, trials: Sequence[Trial], *, deadline: Deadline) -> list[TrainingExample]:

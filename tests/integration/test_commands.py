@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,18 @@ def test_however_short_the_budget_every_task_is_in_the_file(tmp_path: Path) -> N
     assert _faults(tmp_path) == []
     report = json.loads((tmp_path / "run_report.json").read_text())
     assert report["stop_cause"] == "deadline" and report["seconds"] < 3
+
+
+def test_an_interrupted_run_leaves_a_valid_file_and_says_so(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "arc_submit", "run", "--run-dir", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_until = time.monotonic() + 60
+    while not (tmp_path / "submission.json").exists() and time.monotonic() < wait_until:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert _faults(tmp_path) == []
 
 
 def test_too_little_coverage_is_told_by_the_exit_code(tmp_path: Path) -> None:

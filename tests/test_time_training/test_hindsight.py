@@ -10,7 +10,7 @@ from conftest import grid
 from arc_submit.arc.task import Pair, Task
 from arc_submit.augmentation.views import build_views
 from arc_submit.clock import Deadline
-from arc_submit.config import AugmentationConfig, ExecutionConfig
+from arc_submit.config import AugmentationConfig, ExecutionConfig, TestTimeTrainingConfig
 from arc_submit.execution.pool import ExecutionPool
 from arc_submit.pipeline import run_programs
 from arc_submit.prompting import Prompter, build_encoder, get_template
@@ -38,8 +38,9 @@ def _trials(pool: ExecutionPool, *sources: str, view: AugmentedTask = VIEW) -> l
     return run_programs(completions, pool, round_index=0, deadline=Deadline.never())
 
 
-def _hindsight(pool: ExecutionPool, max_examples: int = 10) -> Hindsight:
-    return Hindsight(PROMPTER, pool, max_examples=max_examples)
+def _hindsight(pool: ExecutionPool, **settings: int) -> Hindsight:
+    values = {"max_examples": 10, "max_prompt_tokens": 10**6, **settings}
+    return Hindsight(PROMPTER, pool, TestTimeTrainingConfig.model_validate(values))
 
 
 def test_a_wrong_program_is_right_for_what_it_drew(pool: ExecutionPool) -> None:
@@ -87,3 +88,15 @@ def test_examples_keep_the_augmented_inputs(pool: ExecutionPool) -> None:
     trials = _trials(pool, source, view=turned)
     (example,) = _hindsight(pool).relabel(trials, deadline=Deadline.never())
     assert example.prompt == "input 3x2 bg 0\noutput 3x2 bg 0\nr0-0 5@0-1"
+
+
+def test_an_example_too_long_shows_fewer_pairs(pool: ExecutionPool) -> None:
+    two_pairs = Task("t", TASK.train * 2, TASK.test_inputs)
+    view = build_views(two_pairs, count=1, config=AugmentationConfig(), seed=0)[0]
+    trials = _trials(pool, _program("draw_horizontal_line(img, 0, 5)"), view=view)
+    whole, shorter = (
+        _hindsight(pool, max_prompt_tokens=limit).relabel(trials, deadline=Deadline.never())
+        for limit in (10**6, 60)
+    )
+    assert whole[0].prompt.count("output") == 2
+    assert shorter[0].prompt.count("output") == 1 and shorter[0].answer == whole[0].answer
