@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from peft import LoraConfig as PeftLoraConfig
 from peft import get_peft_model
+from peft.tuners.lora import torchao as peft_torchao
 from torch import Tensor, nn
 
 from arc_submit.clock import Deadline
@@ -41,9 +43,7 @@ class LoraTrainer:
             target_modules="all-linear",
             task_type="CAUSAL_LM",
         )
-        with warnings.catch_warnings():
-            # peft reads an attribute that newer transformers have renamed.
-            warnings.simplefilter("ignore", FutureWarning)
+        with _quiet_peft():
             self._peft: Any = get_peft_model(language_model.model, adapter)
         language_model.model.eval()
         self._parameters = [p for p in self._peft.parameters() if p.requires_grad]
@@ -84,6 +84,24 @@ class LoraTrainer:
             self._optimizer.zero_grad()
             losses.append(float(loss.detach()))
         return FitStats(len(losses), sum(losses) / len(losses) if losses else 0.0)
+
+
+@contextmanager
+def _quiet_peft() -> Iterator[None]:
+    """Keep peft from failing over a package that is of no use here.
+
+    The stock Kaggle image holds a torchao that peft refuses to see, even where nothing is
+    quantized. And peft reads an attribute that newer transformers have renamed.
+    """
+    module: Any = peft_torchao
+    is_available = module.is_torchao_available
+    module.is_torchao_available = lambda: False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        module.is_torchao_available = is_available
 
 
 def _restart(initial: Tensor, generator: torch.Generator) -> Tensor:

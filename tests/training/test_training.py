@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,30 @@ def test_an_adapter_learns_and_a_reset_forgets(model: LanguageModel) -> None:
     assert torch.equal(_logits(model), before)
     again = [trainer.fit(EXAMPLES, deadline=Deadline.never()).mean_loss for _ in range(20)]
     assert again == losses
+
+
+def test_the_torchao_of_the_kaggle_image_is_no_obstacle(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "torchao").mkdir()
+    (tmp_path / "torchao" / "__init__.py").write_text("")
+    metadata = tmp_path / "torchao-0.10.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: torchao\nVersion: 0.10.0\n")
+    (metadata / "top_level.txt").write_text("torchao\n")
+    build = (
+        "from arc_submit.config import ModelConfig, TestTimeTrainingConfig\n"
+        "from arc_submit.models.loading import load_model\n"
+        "from arc_submit.training.lora import LoraTrainer\n"
+        f"model = load_model(ModelConfig(path={str(tiny_model)!r}), 'cpu')\n"
+        "LoraTrainer(model, TestTimeTrainingConfig())\n"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", build],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_no_step_is_taken_past_the_deadline(model: LanguageModel) -> None:
