@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from arc_submit.errors import ConfigError
 from arc_submit.models.loading import CPU_ATTENTION
 from arc_submit.models.settings import ModelSettings, write_settings
 from arc_submit.models.tokenizer import build_tokenizer
@@ -38,10 +39,16 @@ def train_base_model(
 ) -> Path:
     """Train by the recipe in ``folder``, from its checkpoint where there is one.
 
+    A checkpoint goes on only under its own recipe, but for the ``optimizer`` part: that may
+    change on the way, to train longer.
+
     Writes ``checkpoint.pt`` and ``loss.csv`` (step, loss) on the way and the model folder
     ``model/`` at the end, and returns the latter. ``on_step`` is told each step's number and its
     loss per answer token. Compiled training needs a C++ compiler, starts minutes later and is
     about a third faster.
+
+    Raises:
+        ConfigError: if the checkpoint in ``folder`` is of another recipe.
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(threads)
@@ -60,7 +67,7 @@ def train_base_model(
                 training.save(folder)
     training.save(folder)
     write_model(folder / "model", recipe, training.model, tokenizer)
-    mean_loss = sum(recent) / len(recent) if recent else float("nan")
+    mean_loss = sum(recent) / len(recent) if recent else None
     write_provenance(folder / "model", recipe, steps=training.step, loss=mean_loss)
     return folder / "model"
 
@@ -103,6 +110,8 @@ class _Training:
     model: LlamaForCausalLM
     decoder: Any
     optimizer: torch.optim.Optimizer
+    identity: str
+    """What of the recipe must not change on the way."""
     step: int = 0
     window: int = 0
     """Of the mixture: the first that is not used up."""
@@ -120,7 +129,7 @@ class _Training:
             weight_decay=recipe.optimizer.weight_decay,
             fused=True,
         )
-        return cls(model, decoder, optimizer)
+        return cls(model, decoder, optimizer, recipe.model_dump_json(exclude={"optimizer"}))
 
     def steps(self, recipe: Recipe, tokenizer: Any) -> Iterator[float]:
         """Take the recipe's steps that are left, and yield the loss of each."""
@@ -159,6 +168,7 @@ class _Training:
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "identity": self.identity,
             "step": self.step,
             "window": self.window,
         }
@@ -172,6 +182,8 @@ class _Training:
         if not path.exists():
             return
         state = torch.load(path, weights_only=True)
+        if state["identity"] != self.identity:
+            raise ConfigError(f"{path}: is of another recipe; name another --output folder")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = self.saved_step = state["step"]

@@ -15,12 +15,15 @@ from arc_submit.training.recipe import Recipe
 PROVENANCE_FILE = "training.json"
 
 
-def write_provenance(folder: Path, recipe: Recipe, *, steps: int, loss: float) -> None:
-    """Write the recipe, the steps taken, their last mean loss and the versions that took them."""
+def write_provenance(folder: Path, recipe: Recipe, *, steps: int, loss: float | None) -> None:
+    """Write the recipe, the steps taken, their last mean loss and the versions that took them.
+
+    ``loss`` is None where no step was left to take.
+    """
     values = {
         "recipe": recipe.model_dump(mode="json"),
         "steps": steps,
-        "loss": round(loss, 4),
+        "loss": None if loss is None else round(loss, 4),
         "git_revision": git_revision(),
         "arc_submit": arc_submit.__version__,
         "torch": torch.__version__,

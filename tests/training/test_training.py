@@ -116,6 +116,21 @@ def test_a_resumed_training_ends_as_an_unbroken_one(tiny_recipe: Recipe, tmp_pat
     assert weights[0] == weights[1]
 
 
+def test_a_checkpoint_goes_on_longer_but_under_no_other_recipe(
+    tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    def change(**values: object) -> Recipe:
+        return Recipe.model_validate({**tiny_recipe.model_dump(), **values})
+
+    steps: list[int] = []
+    longer = {**tiny_recipe.optimizer.model_dump(), "steps": 20}
+    train_base_model(tiny_recipe, tmp_path, on_step=lambda step, loss: None)
+    train_base_model(change(optimizer=longer), tmp_path, on_step=lambda s, loss: steps.append(s))
+    assert steps == [17, 18, 19, 20]
+    with pytest.raises(ConfigError, match=r"another recipe.*--output"):
+        train_base_model(change(seed=4), tmp_path, on_step=lambda step, loss: None)
+
+
 def test_samples_are_fixed_by_recipe_and_index(tiny_recipe: Recipe) -> None:
     mixture = Mixture(tiny_recipe, build_tokenizer(256))
     samples = [mixture.sample(i) for i in range(50)]
