@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from arc_submit.seeds import derive_seed
@@ -26,6 +26,7 @@ def test_a_seed_does_not_depend_on_the_process_or_its_hash_seed() -> None:
 
 
 @given(PARTS, PARTS)
+@example(["\ud800"], [])
 def test_different_parts_give_different_seeds(
     first: list[int | str], second: list[int | str]
 ) -> None:
