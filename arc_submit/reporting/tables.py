@@ -10,13 +10,14 @@ Rows = list[tuple[str, str]]
 
 def run_rows(figures: Mapping[str, Any]) -> Rows:
     """Return names and values of a run's course."""
-    reasons = ", ".join(f"{name} {count}" for name, count in figures["stop_reasons"].items())
+    reasons = [f"{name} {count}" for name, count in figures["stop_reasons"].items()]
     busy = ", ".join(percent(share) for share in figures["utilisation"])
     rows = [
         ("tasks", f"{figures['finished']} finished of {figures['tasks']}"),
         ("answered by the model", percent(figures["coverage"])),
         ("fit all train pairs", str(figures["fit_all_train_pairs"])),
-        ("ended by", f"{figures['stop_cause']} ({reasons})"),
+        ("run ended by", figures["stop_cause"]),
+        ("tasks ended by", ", ".join(reasons) or "none ended"),
         ("seconds", f"{figures['seconds']:.1f} of {figures['budget_s']:g}"),
         ("workers busy", busy),
     ]
