@@ -160,6 +160,8 @@ class RuntimeConfig(_Part):
     """The whole run, from start to exit."""
     reserve: Annotated[Seconds, Field(ge=0)] = 15.0
     """Kept back at the end to stop workers and write files; never over a fifth of the budget."""
+    min_share: Annotated[Seconds, Field(ge=0)] = 2.0
+    """Least time of a task; where there is not as much for each, the last tasks get none."""
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     """One process each, on `cuda:0`, `cuda:1`, ... or on the CPU."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

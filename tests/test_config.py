@@ -57,7 +57,7 @@ def test_a_printed_configuration_loads_as_the_same_one(config_file: Path) -> Non
     ("values", "path", "allowed"),
     [
         ({"modle": {}}, "modle", "model"),
-        ({"runtime": {"buget": 60}}, "runtime.buget", "budget, reserve, workers"),
+        ({"runtime": {"buget": 60}}, "runtime.buget", "budget, reserve, min_share, workers"),
         ({"test_time_training": {"lora": {"rank": 8}}}, "test_time_training.lora.rank", "r, alpha"),
         (
             {"sampling": {"draws": [{"count": 1, "temperature": 1, "top_p": 1}]}},

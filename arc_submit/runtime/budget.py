@@ -16,6 +16,8 @@ class Budget:
     budget_s: float
     reserve_s: float
     """What the user wants kept back at the end; see :attr:`effective_reserve_s`."""
+    min_share_s: float = 0.0
+    """What a task needs to come to anything: where shares would be smaller, fewer tasks get one."""
 
     @property
     def effective_reserve_s(self) -> float:
@@ -33,7 +35,8 @@ class Budget:
         """Return the seconds that the next task may take.
 
         Worker time that is left and not promised is split evenly over the tasks left, so time
-        that a task does not use returns to the later ones by itself.
+        that a task does not use returns to the later ones by itself. No task gets less than
+        ``min_share_s`` while there is as much left.
 
         Args:
             now: the current instant.
@@ -43,4 +46,4 @@ class Budget:
         """
         left_s = max(0.0, self.work_deadline - now)
         even_s = (left_s * workers - committed_s) / tasks_left
-        return min(left_s, max(0.0, even_s))
+        return min(left_s, max(self.min_share_s, even_s))

@@ -107,7 +107,8 @@ def run_tasks(
             there are too few GPUs or no worker could start.
         SubmissionError: if the submission cannot be written.
     """
-    budget = Budget(started, config.runtime.budget, config.runtime.reserve)
+    runtime = config.runtime
+    budget = Budget(started, runtime.budget, runtime.reserve, min_share_s=runtime.min_share)
     with catch_interrupts() as interrupts, closing(RunFolder(run_dir, challenges)) as folder:
         left_s = max(0.0, budget.work_deadline - clock.now())
         devices = assign_devices(config.runtime, timeout_s=min(_MAX_DRIVER_S, left_s))

@@ -44,6 +44,13 @@ def test_nothing_is_left_after_the_work_deadline() -> None:
     assert BUDGET.share(155.0, tasks_left=3, workers=2) == 0.0
 
 
+def test_no_task_gets_less_than_it_needs_while_there_is_as_much() -> None:
+    scarce = Budget(start=0.0, budget_s=60.0, reserve_s=10.0, min_share_s=2.0)
+    assert scarce.share(0.0, tasks_left=400, workers=2) == 2.0
+    assert scarce.share(0.0, tasks_left=10, workers=2) == 10.0
+    assert scarce.share(49.0, tasks_left=400, workers=2) == 1.0
+
+
 @given(
     now=st.floats(90, 170),
     tasks_left=st.integers(1, 500),
