@@ -223,7 +223,7 @@ def build_config(values: Mapping[str, object], *, source: str) -> RunConfig:
         ConfigError: as :func:`load_config`.
     """
     try:
-        return RunConfig.model_validate_json(json.dumps(values, allow_nan=False))
+        return RunConfig.model_validate_json(json.dumps(values))
     except ValidationError as error:
         faults = _innermost(error.errors())
         raise ConfigError(f"{source}: {'; '.join(map(_describe, faults))}") from error

@@ -57,6 +57,7 @@ def solve_task(task: Task, tools: Tools, config: RunConfig, deadline: Deadline) 
     started = round_started = tools.clock.now()
     hindsight = Hindsight(tools.prompter, tools.pool, config.test_time_training)
     tools.trainer.reset(seed=derive_seed(config.seed, task.task_id))
+    params = sampling_params(config)
     trials: list[Trial] = []
     n_completions = 0
     last_round = config.test_time_training.max_rounds
@@ -66,9 +67,7 @@ def solve_task(task: Task, tools: Tools, config: RunConfig, deadline: Deadline) 
             task, count=config.augmentation.views, config=config.augmentation, seed=seed
         )
         prompts = [prompt for prompt in map(tools.prompter.render, views) if prompt is not None]
-        completions = tools.sampler.sample(
-            prompts, sampling_params(config), seed=seed, deadline=deadline
-        )
+        completions = tools.sampler.sample(prompts, params, seed=seed, deadline=deadline)
         fresh = run_programs(completions, tools.pool, round_index=round_index, deadline=deadline)
         n_completions += len(completions)
         trials += fresh

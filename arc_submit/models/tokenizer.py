@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterator
-from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
@@ -53,11 +52,6 @@ def build_tokenizer(max_length: int) -> PreTrainedTokenizerFast:
         clean_up_tokenization_spaces=False,
         model_max_length=max_length,
     )
-
-
-def write_tokenizer(folder: Path, max_length: int) -> None:
-    """Save the tokenizer where AutoTokenizer finds it."""
-    build_tokenizer(max_length).save_pretrained(folder)
 
 
 def _words() -> Iterator[str]:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from arc_submit.arc.task import Pair, Task
 from arc_submit.augmentation.views import build_views
 from arc_submit.clock import Deadline
 from arc_submit.config import AugmentationConfig
@@ -59,7 +58,6 @@ def measure_programs(
 
 def _view(family: str, seed: int, index: int, difficulty: Mapping[str, int]) -> AugmentedTask:
     generated = generate_task(family, seed=seed, index=index, difficulty=difficulty)
-    pairs = zip(generated.inputs, generated.outputs, strict=True)
-    task = Task(f"{family}-{index}", tuple(Pair(*pair) for pair in pairs), generated.inputs[:1])
+    task = generated.as_task(f"{family}-{index}")
     (view,) = build_views(task, count=1, config=_NO_CHANGE, seed=0)
     return view

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from arc_submit.arc.task import Pair, Task
-from arc_submit.dsl.generators import GeneratedTask, generate_task
+from arc_submit.dsl.generators import generate_task
 from arc_submit.prompting import build_encoder, get_template
 from arc_submit.seeds import derive_seed
 from arc_submit.training.recipe import Recipe
@@ -17,12 +16,6 @@ from arc_submit.types import TrainingExample, TrainingSample
 
 _WINDOW = 512
 """Samples that are sorted by length together."""
-
-
-def as_task(generated: GeneratedTask) -> Task:
-    """Return a generated task's pairs as the train pairs of a task."""
-    pairs = zip(generated.inputs, generated.outputs, strict=True)
-    return Task("generated", tuple(Pair(*pair) for pair in pairs), ())
 
 
 class Mixture:
@@ -43,7 +36,7 @@ class Mixture:
         generated = generate_task(
             source.family, seed=self._recipe.seed, index=index, difficulty=source.difficulty
         )
-        question = self._template.question(as_task(generated), self._encoder)
+        question = self._template.question(generated.as_task("generated"), self._encoder)
         example = TrainingExample(question, self._template.answer(generated.program))
         return build_sample(example, self._tokenizer)
 

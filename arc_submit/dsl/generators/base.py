@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from arc_submit.arc.grid import MAX_SIDE, Grid
+from arc_submit.arc.task import Pair, Task, TaskId
 from arc_submit.dsl import NAMESPACE
 
 
@@ -16,6 +17,11 @@ class GeneratedTask:
     inputs: tuple[Grid, ...]
     outputs: tuple[Grid, ...]
     program: str
+
+    def as_task(self, task_id: TaskId) -> Task:
+        """Return all pairs as train pairs; the first input stands for the test input too."""
+        pairs = zip(self.inputs, self.outputs, strict=True)
+        return Task(task_id, tuple(Pair(*pair) for pair in pairs), self.inputs[:1])
 
 
 def build_program(calls: Sequence[str]) -> str:
