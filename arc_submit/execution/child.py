@@ -29,8 +29,10 @@ from arc_submit.execution.wire import (
     MAX_MESSAGE_BYTES,
     Reply,
     decode_batch,
+    encode_ready,
     encode_reply,
     frame,
+    read_rows,
 )
 from arc_submit.types import Failure, FailureKind
 
@@ -50,17 +52,19 @@ class BadOutput(ValueError):
 def main(memory_mb: int) -> None:
     """Enter the sandbox and serve batches until the parent closes the channel.
 
-    An empty frame says that the child is ready, and again that it has a batch in hand.
+    The first frame says that the child is ready, and names the limits that the machine refused;
+    an empty one says that it has a batch in hand.
     """
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGALRM, _raise_time_up)
+    _warm_up()
     gc.freeze()
-    enter_sandbox(memory_mb)
-    _send(frame(b""))
+    missing = enter_sandbox(memory_mb)
+    _send(encode_ready(missing))
     while True:
         batch = decode_batch(_receive(LENGTH.unpack(_receive(LENGTH.size))[0]))
         _send(frame(b""))
-        inputs = [np.array(rows, dtype=np.int8) for rows in batch.inputs]
+        inputs = [read_rows(rows) for rows in batch.inputs]
         limit_cpu(batch.limit_s * len(batch.sources) + _CPU_SLACK_S)
         for index, source in enumerate(batch.sources):
             start = time.monotonic()
@@ -68,6 +72,14 @@ def main(memory_mb: int) -> None:
                 source, inputs, limit_s=batch.limit_s, is_guarded=batch.is_guarded
             )
             _send(encode_reply(Reply(index, time.monotonic() - start, tuple(outputs))))
+
+
+def _warm_up() -> None:
+    """Have numpy import what it imports at first use, since a program's frame has no import."""
+    grid = np.zeros((1, 1), dtype=np.int8)
+    for method in (grid.all, grid.any, grid.max, grid.min, grid.sum):
+        method()
+    str(grid)
 
 
 def run_program(

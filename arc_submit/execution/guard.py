@@ -23,8 +23,10 @@ BUILTINS = frozenset({
 """The only builtins that a program may call."""
 
 ATTRIBUTES = frozenset({
-    "T", "add", "all", "any", "append", "area", "color", "copy", "extend", "get", "height",
-    "items", "keys", "max", "min", "shape", "size", "sum", "values", "width"
+    "T", "add", "all", "any", "append", "area", "bottom", "change_color", "color", "copy",
+    "extend", "get", "has_hole", "height", "is_horizontal_line", "is_line", "is_point",
+    "is_rectangle", "is_square", "is_vertical_line", "items", "keys", "left", "max", "min",
+    "move", "right", "shape", "size", "sum", "top", "values", "width"
 })
 """The only attributes that a program may read; none may be assigned."""
 # fmt: on

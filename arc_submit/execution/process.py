@@ -19,9 +19,11 @@ from pathlib import Path
 import arc_submit
 from arc_submit.config import ExecutionConfig
 from arc_submit.execution.wire import (
+    MAX_MESSAGE_BYTES,
     Batch,
     Reply,
     WireError,
+    decode_ready,
     decode_reply,
     encode_batch,
     max_reply_bytes,
@@ -74,6 +76,8 @@ class Child:
         self._answered = 0
         self._since = time.monotonic()
         self._state = _State.STARTING
+        self.missing_limits: list[str] = []
+        """What the machine refused it, by name; known once it is idle."""
 
     @property
     def pid(self) -> int:
@@ -144,6 +148,7 @@ class Child:
             elif self._state is _State.SENT:
                 self._state = _State.RUNNING
             elif self._state is _State.STARTING:
+                self.missing_limits = decode_ready(body)
                 self._close_stderr()
                 self._state = _State.IDLE
             else:
@@ -151,6 +156,8 @@ class Child:
 
     @property
     def _max_body(self) -> int:
+        if self._state is _State.STARTING:
+            return MAX_MESSAGE_BYTES
         return max_reply_bytes(len(self._batch.inputs)) if self.is_running else 0
 
     def _read_reply(self, body: bytes) -> tuple[str, Reply]:

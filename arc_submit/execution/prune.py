@@ -7,6 +7,7 @@ result is confirmed by having been run, and none of its statements can be remove
 from __future__ import annotations
 
 import ast
+import textwrap
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,70 +60,73 @@ def prune_programs(
 class _Pruning:
     """One program on its way: the statements kept so far and the one whose removal is tried."""
 
-    module: ast.Module
-    body: list[ast.stmt]
+    body: list[_Statement]
     outputs: tuple[Grid | Failure, ...]
-    position: int
-    """Of the statement on trial; those behind it have been tried since the last removal."""
-    has_removed: bool = False
-    """In this pass over the statements."""
+    untried: int
+    """How many statements have not been tried since the last removal."""
+    position: int = 0
+    """Of the statement on trial; the one before it comes next, and the last one after the first."""
 
     @classmethod
     def begin(cls, execution: Execution) -> _Pruning | None:
         """Return None for a program that is to be left as it is."""
         if not _is_whole(execution):
             return None
+        function = _parse(execution.program.source).body[0]
+        assert isinstance(function, ast.FunctionDef), "the guard lets nothing else run"
         try:
-            module = _parse(execution.program.source)
-            ast.unparse(module)
+            body = [_Statement.write(node) for node in function.body]
         except RecursionError:  # the child could run it, but it cannot be written back
             return None
-        body = _function(module).body
-        return cls(module, body, execution.outputs, position=len(body))
+        return cls(body, execution.outputs, untried=len(body))
 
     def advance(self) -> bool:
         """Go to the next statement to try; False where none can go any more."""
-        while True:
-            self.position -= 1
-            if self.position < 0:
-                if not self.has_removed:
-                    return False
-                self.position, self.has_removed = len(self.body), False
-            elif not isinstance(self.body[self.position], ast.Return):
+        while self.untried:
+            self.untried -= 1
+            self.position = (self.position - 1) % len(self.body)
+            if not self.body[self.position].is_return:
                 return True
+        return False
 
     @property
     def trial(self) -> Program:
-        return self._build(self._remaining)
+        return _build(self._remaining)
 
     @property
     def program(self) -> Program:
-        return self._build(self.body)
+        return _build(self.body)
 
     @property
-    def _remaining(self) -> list[ast.stmt]:
+    def _remaining(self) -> list[_Statement]:
         return self.body[: self.position] + self.body[self.position + 1 :]
 
     def settle(self, trial: Execution) -> None:
         """Keep the removal if the trial made the same outputs."""
         if _is_whole(trial) and all(map(_equal, trial.outputs, self.outputs)):
-            self.body, self.has_removed = self._remaining, True
+            self.body = self._remaining
+            self.untried = len(self.body)
 
-    def _build(self, body: list[ast.stmt]) -> Program:
-        _function(self.module).body = body
-        return Program(ast.unparse(self.module))
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    text: str
+    """Indented; written once, since writing costs as much as running."""
+    is_return: bool
+
+    @classmethod
+    def write(cls, node: ast.stmt) -> _Statement:
+        return cls(textwrap.indent(ast.unparse(node), "    "), isinstance(node, ast.Return))
+
+
+def _build(body: Sequence[_Statement]) -> Program:
+    return Program("\n".join(["def task(img):", *(statement.text for statement in body)]))
 
 
 def _parse(source: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(source)
-
-
-def _function(module: ast.Module) -> ast.FunctionDef:
-    function = module.body[0]
-    assert isinstance(function, ast.FunctionDef), "the guard lets nothing else run"
-    return function
 
 
 def _is_whole(execution: Execution) -> bool:

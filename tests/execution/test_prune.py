@@ -8,26 +8,23 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from random_programs import add_noise, make_drawing
+from sandboxes import NEVER, program
 
 from arc_submit.arc.grid import freeze, grids_equal
 from arc_submit.clock import Deadline, ManualClock
 from arc_submit.config import ExecutionConfig
 from arc_submit.execution.pool import ExecutionPool
 from arc_submit.execution.prune import normalise, prune_programs
-from arc_submit.types import Failure, Program
+from arc_submit.types import Execution, Failure, Program
 
 INPUTS = [freeze(np.zeros((6, 6))), freeze(np.ones((6, 6)))]
-NEVER = Deadline.never()
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ExecutionPool]:
     with ExecutionPool(ExecutionConfig()) as pool:
         yield pool
-
-
-def program(*lines: str) -> Program:
-    return Program("\n".join(["def task(img):", *(f"    {line}" for line in lines)]))
 
 
 def prune(pool: ExecutionPool, *lines: str) -> list[str]:
@@ -83,30 +80,46 @@ def test_programs_that_fail_or_cannot_be_written_back_come_back_as_they_were(
     assert pruned[5].source == "def task(img):\n    return img"
 
 
-def test_random_programs_keep_their_outputs_and_nothing_to_spare(pool: ExecutionPool) -> None:
+def test_noise_goes_and_nothing_else_does(pool: ExecutionPool) -> None:
+    rng = random.Random(1)
+    plain = [make_drawing(rng, n_calls=6, side=6) for _ in range(100)]
+    noisy = [program(*add_noise(rng, lines, count=4)) for lines in plain]
+    # The lines kept of a program do not depend on what stood between them.
+    pruned = prune_programs(noisy, INPUTS, pool, deadline=NEVER)
+    assert pruned == prune_programs(
+        [program(*lines) for lines in plain], INPUTS, pool, deadline=NEVER
+    )
+
+
+def test_five_thousand_random_programs_keep_their_outputs_and_nothing_to_spare() -> None:
     rng = random.Random(0)
-    programs = []
-    for _ in range(30):
-        points = [tuple(rng.randrange(6) for _ in range(5)) for _ in range(rng.randrange(1, 12))]
-        draws = [
-            f"img = draw_rectangle(img, ({a}, {b}), ({c}, {d}), {e})" for a, b, c, d, e in points
-        ]
-        programs.append(program(*draws, "return img"))
-    pruned = prune_programs(programs, INPUTS, pool, deadline=NEVER)
-    assert sum(len(p.source) for p in pruned) < sum(len(p.source) for p in programs)
-    for before, after in zip(programs, pruned, strict=True):
-        assert makes_the_same(pool, before, after)
-        lines = after.source.splitlines()
-        for i in range(1, len(lines) - 1):
-            less = Program("\n".join(lines[:i] + lines[i + 1 :]))
-            assert not makes_the_same(pool, before, less)
+    lengths = [min(int(31 ** rng.random()), 30) for _ in range(5000)]
+    assert max(lengths) == 30
+    programs = [program(*make_drawing(rng, n_calls=length, side=5)) for length in lengths]
+    inputs = [freeze(np.arange(20).reshape(4, 5) % 7), freeze(np.full((3, 4), 2))]
+    with ExecutionPool(ExecutionConfig(), size=2) as pool:
+        pruned = prune_programs(programs, inputs, pool, deadline=NEVER)
+        before = pool.run(programs, inputs, deadline=NEVER)
+        after = pool.run(pruned, inputs, deadline=NEVER)
+        disagreements = [a for a, b in zip(after, before, strict=True) if not is_same(a, b)]
+        assert disagreements == []
+        assert len(set(pruned)) < len(set(programs))
+        longest = sorted(after, key=lambda execution: -len(execution.program.source))
+        for execution in [*longest[:50], *rng.sample(after, 150)]:
+            shorter = remove_each_line(execution.program)
+            for trial in pool.run(shorter, inputs, deadline=NEVER):
+                assert not is_same(trial, execution)
 
 
-def makes_the_same(pool: ExecutionPool, a: Program, b: Program) -> bool:
-    first, second = pool.run([a, b], INPUTS, deadline=NEVER)
+def remove_each_line(program: Program) -> list[Program]:
+    head, *lines = program.source.splitlines()
+    return [Program("\n".join([head, *lines[:i], *lines[i + 1 :]])) for i in range(len(lines) - 1)]
+
+
+def is_same(a: Execution, b: Execution) -> bool:
     return all(
         not isinstance(x, Failure) and not isinstance(y, Failure) and grids_equal(x, y)
-        for x, y in zip(first.outputs, second.outputs, strict=True)
+        for x, y in zip(a.outputs, b.outputs, strict=True)
     )
 
 

@@ -20,7 +20,9 @@ from arc_submit.execution.wire import (
     encode_batch,
     encode_reply,
     max_reply_bytes,
+    read_rows,
     split_frame,
+    write_rows,
 )
 from arc_submit.types import Failure, FailureKind
 
@@ -65,8 +67,15 @@ def test_long_messages_are_cut() -> None:
 
 
 def test_a_batch_survives_with_any_text() -> None:
-    batch = Batch(["é\ud800\0", ""], [[[1, 2]]], 0.5)
+    batch = Batch(["é\ud800\0", ""], [["12"]], 0.5)
     assert decode_batch(body_of(encode_batch(batch))) == batch
+
+
+@given(GRIDS)
+def test_an_input_survives(grid: Grid) -> None:
+    again = read_rows(write_rows(grid))
+    assert grids_equal(again, grid)
+    assert again.dtype == np.int8 and again.flags.writeable
 
 
 @given(st.binary(max_size=60))
