@@ -7,10 +7,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SCHEMA := docs/submission_config.schema.json
+LANGUAGE := docs/language.md
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install check test dry-run schema clean
+.PHONY: help install check test dry-run schema language clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -38,6 +39,10 @@ dry-run: install ## solve ARC-AGI-1 evaluation tasks and score: BUDGET=10m ARGS=
 schema: install ## rewrite docs/submission_config.schema.json from the code
 	$(BIN)/arc-submit config --schema > $(SCHEMA).new
 	mv $(SCHEMA).new $(SCHEMA)
+
+language: install ## rewrite docs/language.md from the code
+	$(BIN)/python -c 'from arc_submit.dsl.page import render_page; print(render_page(), end="")' > $(LANGUAGE).new
+	mv $(LANGUAGE).new $(LANGUAGE)
 
 clean: ## remove .venv and all that tools leave behind
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from arc_submit.arc.grid import Grid
-
-_Function = TypeVar("_Function", bound=Callable[..., Grid])
+_Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +15,15 @@ class Primitive:
     """One entry of the language."""
 
     name: str
-    function: Callable[..., Grid]
+    function: Callable[..., object]
     example: str
 
     @property
     def signature(self) -> str:
-        """Name and parameters, such as ``flip(img, axis)``."""
-        return f"{self.name}({', '.join(inspect.signature(self.function).parameters)})"
+        """Name and parameters, such as ``create_img(shape, color=0)``."""
+        parameters = inspect.signature(self.function).parameters.values()
+        written = (p.name if p.default is p.empty else f"{p.name}={p.default}" for p in parameters)
+        return f"{self.name}({', '.join(written)})"
 
     @property
     def meaning(self) -> str:

@@ -51,7 +51,26 @@ def keep_color(img: Grid, color: int) -> Grid:
 @primitive("fill_mode(img)")
 def fill_mode(img: Grid) -> Grid:
     """Colour every cell in the most common colour."""
-    return np.full(img.shape, np.bincount(img.ravel()).argmax(), dtype=np.int8)
+    return np.full(img.shape, mode(img), dtype=np.int8)
+
+
+@primitive("mode(img)")
+def mode(img: Grid) -> int:
+    """The most common colour, the smallest of several."""
+    return int(np.bincount(img.ravel()).argmax())
+
+
+@primitive("rarest(img)")
+def rarest(img: Grid) -> int:
+    """The least common colour of those in the grid, the smallest of several."""
+    colors, counts = np.unique(img, return_counts=True)
+    return int(colors[counts.argmin()])
+
+
+@primitive("count_color(img, 3)")
+def count_color(img: Grid, color: int) -> int:
+    """How many cells have a colour."""
+    return int((img == color).sum())
 
 
 # ---- sizes
@@ -98,8 +117,18 @@ def crop_content(img: Grid, background: int) -> Grid:
 
 @primitive("split(img, 1, 3, 0)")
 def split(img: Grid, axis: int, parts: int, index: int) -> Grid:
-    """Cut into equal parts along an axis (0 down, 1 across) and take one."""
-    return np.split(img, parts, axis=axis)[index]
+    """Cut into equal parts along an axis (0 down, 1 across), lines between them out, and take one.
+
+    Raises:
+        ValueError: if the side is no multiple of the parts, nor with a line between any two.
+    """
+    side = img.shape[axis]
+    gap = 0 if side % parts == 0 else 1
+    length, rest = divmod(side - gap * (parts - 1), parts)
+    if rest or length < 1:
+        raise ValueError(f"{side} lines cannot be cut into {parts} equal parts")
+    start = range(parts)[index] * (length + gap)
+    return img.take(range(start, start + length), axis)
 
 
 @primitive("trim(img, 1)")
@@ -154,38 +183,21 @@ def gravity(img: Grid, side: str) -> Grid:
     return fallen.T if side in ("down", "up") else fallen
 
 
-# ---- shapes
+# ---- two grids
 
 
-@primitive("fill_holes(img, 4)")
-def fill_holes(img: Grid, color: int) -> Grid:
-    """Colour every cell of colour 0 from which no path of such cells leads off the grid."""
-    is_empty = np.pad(img == 0, 1, constant_values=True)
-    reached = np.zeros_like(is_empty)
-    reached[[0, -1], :] = reached[:, [0, -1]] = True
-    while True:
-        grown = reached.copy()
-        grown[1:] |= reached[:-1]
-        grown[:-1] |= reached[1:]
-        grown[:, 1:] |= reached[:, :-1]
-        grown[:, :-1] |= reached[:, 1:]
-        grown &= is_empty
-        if (grown == reached).all():
-            break
-        reached = grown
-    return np.where((is_empty & ~reached)[1:-1, 1:-1], color, img).astype(np.int8)
+@primitive("combine(img, flip(img, 1), 'and', 3)")
+def combine(img: Grid, other: Grid, rule: str, color: int) -> Grid:
+    """Colour where 'and', 'or', 'xor' or 'nor' of two grids' cells other than 0 holds, else 0."""
+    a, b = img != 0, other != 0
+    holds = {"and": a & b, "or": a | b, "xor": a ^ b, "nor": ~(a | b)}[rule]
+    return np.where(holds, color, 0).astype(np.int8)
 
 
-@primitive("hollow(img)")
-def hollow(img: Grid) -> Grid:
-    """Set to 0 every cell whose eight neighbours all have its own colour."""
-    padded = np.pad(img, 1, constant_values=-1)
-    height, width = img.shape
-    is_inner = np.ones(img.shape, dtype=bool)
-    for r in range(3):
-        for c in range(3):
-            is_inner &= padded[r : r + height, c : c + width] == img
-    return np.where(is_inner, 0, img).astype(np.int8)
+@primitive("stamp(img, flip(img, 1))")
+def stamp(img: Grid, other: Grid) -> Grid:
+    """Put a second grid in place of every cell that is not 0, and 0s in place of the others."""
+    return np.kron(img != 0, other).astype(np.int8)
 
 
 @primitive("overlay(img, flip(img, 1))")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
 
 from arc_submit.arc.grid import grid_key, parse_rows
-from arc_submit.dsl import NAMESPACE
+from arc_submit.dsl import NAMESPACE, PRIMITIVES
 from arc_submit.dsl.generators import FAMILIES, GeneratedTask, generate_task, generate_tasks
-from arc_submit.dsl.generators.drawing import canonical_order
+from arc_submit.dsl.generators.base import compile_program
+from arc_submit.dsl.objects import detect_objects
+from arc_submit.execution.guard import check_source
 
 
 def _key(task: GeneratedTask) -> tuple[object, ...]:
@@ -21,7 +25,7 @@ def _key(task: GeneratedTask) -> tuple[object, ...]:
 def test_the_program_makes_the_outputs_and_all_grids_are_legal(family: str) -> None:
     for index in range(300):
         task = generate_task(family, seed=1, index=index)
-        namespace = dict(NAMESPACE)
+        namespace: dict[str, Any] = dict(NAMESPACE)
         exec(task.program, namespace)
         program = namespace["task"]
         for img, expected in zip(task.inputs, task.outputs, strict=True):
@@ -50,9 +54,38 @@ def test_difficulty_bounds_sides_and_calls() -> None:
         assert task.program.count("draw_") <= 2
 
 
-def test_canonical_order_sorts_what_commutes_and_nothing_else() -> None:
-    canvas = np.zeros((4, 4), dtype=np.int8)
-    apart = ["draw_pixel(img, (3, 3), 1)", "draw_pixel(img, (0, 0), 2)"]
-    assert canonical_order(apart, canvas) == apart[::-1]
-    covering = ["draw_vertical_line(img, 0, 1)", "draw_pixel(img, (0, 0), 2)"]
-    assert canonical_order(covering, canvas) == covering
+def test_difficulty_bounds_sides_and_objects() -> None:
+    difficulty = {"max_objects": 3, "min_side": 6, "max_side": 8}
+    for index in range(100):
+        task = generate_task("object", seed=2, index=index, difficulty=difficulty)
+        assert all(6 <= side <= 8 for img in task.inputs for side in img.shape)
+        assert all(len(detect_objects(img, 0, 8, False)) <= 3 for img in task.inputs)
+
+
+def test_every_primitive_is_in_some_program() -> None:
+    programs = [
+        generate_task(family, seed=4, index=index).program
+        for family in ("drawing", "transform", "object")
+        for index in range(700)
+    ]
+    used = set(re.findall(r"(\w+)\(", "\n".join(programs)))
+    assert PRIMITIVES.keys() <= used
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_programs_pass_the_guard(family: str) -> None:
+    for index in range(100):
+        assert check_source(generate_task(family, seed=6, index=index).program) is None
+
+
+def test_objects_are_named_in_the_simplest_way() -> None:
+    """Of two tests that hold for the same objects, programs use the earlier one."""
+    for index in range(300):
+        task = generate_task("object", seed=7, index=index)
+        if "0, 8, False" in task.program:
+            found = [[detect_objects(img, 0, 8, m) for img in task.inputs] for m in (True, False)]
+            assert found[0] != found[1]
+        if "if obj.is_line:" in task.program:
+            program = compile_program(task.program.replace("is_line", "is_rectangle"))
+            outputs = [program(img) for img in task.inputs]
+            assert not all(map(np.array_equal, outputs, task.outputs))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from arc_submit.arc.grid import MAX_SIDE, Grid
 from arc_submit.arc.task import Pair, Task, TaskId
@@ -34,6 +35,14 @@ def apply_call(call: str, img: Grid) -> Grid:
     """Evaluate one call made by a generator (never by a model) on a grid."""
     output: Grid = eval(call, {"__builtins__": {}}, {**NAMESPACE, "img": img})
     return output
+
+
+def compile_program(source: str) -> Callable[[Grid], Grid]:
+    """Return the function that a generator's program (never a model's) defines."""
+    namespace: dict[str, Any] = {**NAMESPACE, "__builtins__": {"enumerate": enumerate, "len": len}}
+    exec(source, namespace)
+    task: Callable[[Grid], Grid] = namespace["task"]
+    return task
 
 
 def is_legal(grid: Grid) -> bool:

@@ -1,0 +1,122 @@
+"""Draw calls as data, and their canonical form: one picture, as few programs as possible.
+
+A model that sees many programs for one picture learns the average of them. In canonical form no
+stroke can be left out, none reaches further than what is seen of it, each is written by the
+narrowest call, and strokes that may change places stand in the order of their first cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from arc_submit.arc.grid import Grid
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """A filled rectangle or a diagonal, in one colour; all four bounds are inside the canvas."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+    color: int
+    slope: int = 0
+    """0 for a rectangle; 1 for a diagonal that falls to the right, -1 for one that rises."""
+
+    def paint(self, img: npt.NDArray[np.generic], value: int) -> None:
+        """Set this stroke's cells to a value, in place."""
+        part = img[self.top : self.bottom + 1, self.left : self.right + 1]
+        if self.slope:
+            along = np.arange(part.shape[0])
+            part[along, along[:: self.slope]] = value
+        else:
+            part[...] = value
+
+    def call(self, shape: tuple[int, ...]) -> str:
+        """Return the narrowest call that draws this stroke on a canvas of this shape."""
+        top, left, bottom, right = self.top, self.left, self.bottom, self.right
+        if self.slope < 0:
+            left, right = right, left
+        if (top, left) == (bottom, right):
+            return f"draw_pixel(img, ({top}, {left}), {self.color})"
+        if self.slope == 0:
+            if top == bottom and right - left + 1 == shape[1]:
+                return f"draw_horizontal_line(img, {top}, {self.color})"
+            if left == right and bottom - top + 1 == shape[0]:
+                return f"draw_vertical_line(img, {left}, {self.color})"
+        name = "draw_line" if self.slope or top == bottom or left == right else "draw_rectangle"
+        return f"{name}(img, ({top}, {left}), ({bottom}, {right}), {self.color})"
+
+
+def draw(strokes: Iterable[Stroke], canvas: Grid) -> Grid:
+    """Return the canvas with all strokes on it, the later over the earlier."""
+    img = canvas.copy()
+    for stroke in strokes:
+        stroke.paint(img, stroke.color)
+    return img
+
+
+def canonical_strokes(strokes: Sequence[Stroke], canvases: Sequence[Grid]) -> list[Stroke]:
+    """Return the canonical form of strokes that are drawn on each of some canvases of one shape."""
+    kept = list(strokes)
+    pictures = [draw(kept, canvas) for canvas in canvases]
+    for i in reversed(range(len(kept))):
+        kept[i : i + 1] = _shrink(kept, i, canvases, pictures)
+    for i in reversed(range(len(kept))):
+        shorter = kept[:i] + kept[i + 1 :]
+        if all((draw(shorter, c) == p).all() for c, p in zip(canvases, pictures, strict=True)):
+            kept = shorter
+    return _sorted(kept, canvases[0].shape)
+
+
+def _shrink(
+    strokes: list[Stroke], i: int, canvases: Sequence[Grid], pictures: Sequence[Grid]
+) -> list[Stroke]:
+    """Return stroke i no larger than needed: no cell beyond those that only its colour explains."""
+    stroke = strokes[i]
+    others = [other for other in strokes if other.color != stroke.color]
+    is_needed = np.zeros(canvases[0].shape, dtype=bool)
+    for canvas, picture in zip(canvases, pictures, strict=True):
+        is_needed |= (picture == stroke.color) & (draw(others, canvas) != stroke.color)
+    is_own = np.zeros_like(is_needed)
+    stroke.paint(is_own, True)
+    rows, cols = np.nonzero(is_needed & is_own)
+    if not len(rows):
+        return []
+    bounds = {
+        "top": int(rows.min()),
+        "left": int(cols.min()),
+        "bottom": int(rows.max()),
+        "right": int(cols.max()),
+    }
+    return [replace(stroke, **bounds)]
+
+
+def _sorted(strokes: list[Stroke], shape: tuple[int, ...]) -> list[Stroke]:
+    """Sort by first cell, as far as no stroke comes before one that it is seen to lie on."""
+    owner = np.full(shape, -1)
+    masks = []
+    for i, stroke in enumerate(strokes):
+        stroke.paint(owner, i)
+        mask = np.zeros(shape, dtype=bool)
+        stroke.paint(mask, True)
+        masks.append(mask)
+    below = [
+        {int(o) for o in np.unique(owner[mask]) if strokes[o].color != stroke.color}
+        for stroke, mask in zip(strokes, masks, strict=True)
+    ]
+    left = sorted(range(len(strokes)), key=lambda i: (strokes[i].top, strokes[i].left, i))
+    order: list[Stroke] = []
+    while left:
+        covered = {j for i in left for j in below[i]}
+        first = next(i for i in left if i not in covered)
+        left.remove(first)
+        order.append(strokes[first])
+    return order

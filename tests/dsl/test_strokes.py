@@ -1,0 +1,60 @@
+"""Canonical strokes: the same picture, with nothing in the program that does not show."""
+
+from __future__ import annotations
+
+import numpy as np
+from conftest import grid
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arc_submit.dsl.generators.base import build_program, compile_program
+from arc_submit.dsl.generators.strokes import Stroke, canonical_strokes, draw
+
+BLACK = np.zeros((5, 6), dtype=np.int8)
+CANVASES = [BLACK, grid("123412", "000000", "330033", "111111", "020202")]
+
+
+@st.composite
+def any_stroke(pick: st.DrawFn) -> Stroke:
+    top, bottom = sorted(pick(st.tuples(*[st.integers(0, 4)] * 2)))
+    left, right = sorted(pick(st.tuples(*[st.integers(0, 5)] * 2)))
+    color, slope = pick(st.integers(0, 3)), pick(st.sampled_from((0, 0, 1, -1)))
+    if slope:
+        steps = min(bottom - top, right - left)
+        bottom, right, slope = top + steps, left + steps, slope if steps else 0
+    return Stroke(top, left, bottom, right, color, slope)
+
+
+@given(st.lists(any_stroke(), min_size=1, max_size=6))
+def test_the_canonical_form_makes_the_same_pictures(strokes: list[Stroke]) -> None:
+    kept = canonical_strokes(strokes, CANVASES)
+    for canvas in CANVASES:
+        assert np.array_equal(draw(kept, canvas), draw(strokes, canvas))
+
+
+@given(st.lists(any_stroke(), min_size=1, max_size=6))
+def test_no_canonical_stroke_can_be_left_out(strokes: list[Stroke]) -> None:
+    kept = canonical_strokes(strokes, CANVASES)
+    for i in range(len(kept)):
+        shorter = kept[:i] + kept[i + 1 :]
+        assert any((draw(shorter, c) != draw(kept, c)).any() for c in CANVASES)
+
+
+@given(st.lists(any_stroke(), min_size=1, max_size=6))
+def test_calls_draw_what_strokes_draw(strokes: list[Stroke]) -> None:
+    program = compile_program(build_program([stroke.call(BLACK.shape) for stroke in strokes]))
+    for canvas in CANVASES:
+        assert np.array_equal(program(canvas), draw(strokes, canvas))
+
+
+def test_strokes_that_commute_are_sorted_and_no_others() -> None:
+    low, high = Stroke(3, 3, 3, 3, 1), Stroke(0, 0, 0, 0, 2)
+    assert canonical_strokes([low, high], [BLACK]) == [high, low]
+    column, dot = Stroke(0, 1, 4, 1, 1), Stroke(0, 1, 0, 1, 2)
+    far = Stroke(0, 0, 0, 0, 3)
+    assert canonical_strokes([column, dot, far], [BLACK]) != [dot, column, far]
+
+
+def test_a_stroke_reaches_no_further_than_it_is_seen() -> None:
+    under, over = Stroke(0, 0, 0, 5, 1), Stroke(0, 3, 4, 5, 2)
+    assert canonical_strokes([under, over], [BLACK]) == [Stroke(0, 0, 0, 2, 1), over]
