@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from arc_submit.arc.grid import MAX_SIDE, N_COLORS
+from arc_submit.arc.grid import MAX_SIDE
 from arc_submit.dsl import PRIMITIVES
+from arc_submit.dsl.objects import PROPERTIES
 
 PAD, UNKNOWN, USER, ASSISTANT, END = (
     "<|pad|>",
@@ -57,12 +58,27 @@ def build_tokenizer(max_length: int) -> PreTrainedTokenizerFast:
 def _words() -> Iterator[str]:
     yield from string.digits + string.ascii_letters + string.punctuation + " \n"
     for number in range(MAX_SIDE + 1):
-        yield from (f"{number}x", f"{number} bg", f"\nr{number}", f"@{number}", f"-{number}")
+        yield from (f"{number}x", f"{number} bg", f"\nr{number}")
+        yield from (f"@{number}", f"-{number}", f"/{number}")
         yield from (f"{number}{end}" for end in (", ", "), (", "), ", ")", ": ", "})"))
-    yield from (f" {color}" for color in range(N_COLORS))
+        yield f" {number}"
     yield from ("input ", "\ninput ", "\noutput ")
     yield from ("def task(img):\n    img = ", "\n    img = ", "\n    return img")
     yield from (", ", "(", "{", "'right')", "'left')", "'down')", "'up')")
     for name in PRIMITIVES:
         yield from (f"{name}(img{end}" for end in (")", "), ", ", ", ", (", ", {"))
-        yield f"{name}(("
+        yield from (f"{name}(", f"{name}((")
+    yield from ("'and', ", "'or', ", "'xor', ", "'nor', ", "(1, 1), ", "))", "})", ": ")
+    yield from ("img", "img)", "img.shape")
+    yield from _object_words()
+
+
+def _object_words() -> Iterator[str]:
+    yield "def task(img):\n    for obj in "
+    yield "def task(img):\n    for color, obj in enumerate("
+    yield from (":\n        if ", ":\n        img = ", "\n        img = ")
+    yield from (":\n            img = ", "\n            img = ")
+    yield from (" if ", " else ", "not ", " ==", " <", " >", "len(", "False)", "[0]", "[-1]")
+    yield from ("obj", "color", ".change_color(", ".move((")
+    for name in PROPERTIES:
+        yield from (f".{name}", f"obj.{name}", f"'{name}')")

@@ -15,6 +15,7 @@ import numpy as np
 
 from arc_submit.arc.grid import Grid, freeze, parse_rows
 from arc_submit.errors import ConfigError
+from arc_submit.prompting.tiles import TileEncoder
 
 
 class GridEncoder(Protocol):
@@ -132,7 +133,11 @@ def _runs(row: list[int]) -> Iterator[tuple[int, int, int]]:
         start += length
 
 
-_LEAVES: dict[str, Callable[[], GridEncoder]] = {"minimal": MinimalEncoder, "runs": RunEncoder}
+_LEAVES: dict[str, Callable[[], GridEncoder]] = {
+    "minimal": MinimalEncoder,
+    "runs": RunEncoder,
+    "tiles": TileEncoder,
+}
 _WRAPPERS: dict[str, Callable[[GridEncoder], GridEncoder]] = {
     "rows": RowNumberEncoder,
     "shape": ShapeEncoder,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 from arc_submit.arc.task import Task
 from arc_submit.dsl import PRIMITIVES
+from arc_submit.dsl.objects import MOVES, PROPERTIES
 from arc_submit.errors import ConfigError
 from arc_submit.prompting.encoders import GridEncoder
 from arc_submit.types import AugmentedTask, Prompt
@@ -15,12 +17,14 @@ from arc_submit.types import AugmentedTask, Prompt
 
 @dataclass(frozen=True, slots=True)
 class PromptTemplate:
-    """One way to ask for a program."""
+    """One way to ask about a task."""
 
     name: str
+    asks_for: Literal["program", "grid"]
+    """A program for the task, or the output of its first test input."""
     question: Callable[[Task, GridEncoder], str]
     answer: Callable[[str], str]
-    """From a program's source to the text the model should write."""
+    """From a program's source, or an encoded grid, to the text the model should write."""
 
 
 def _bare_question(task: Task, encoder: GridEncoder) -> str:
@@ -28,6 +32,10 @@ def _bare_question(task: Task, encoder: GridEncoder) -> str:
         f"input {encoder.encode(pair.input)}\noutput {encoder.encode(pair.output)}"
         for pair in task.train
     )
+
+
+def _bare_grid_question(task: Task, encoder: GridEncoder) -> str:
+    return f"{_bare_question(task, encoder)}\ninput {encoder.encode(task.test_inputs[0])}\noutput "
 
 
 def _instructions_question(task: Task, encoder: GridEncoder) -> str:
@@ -40,28 +48,33 @@ def _instructions_question(task: Task, encoder: GridEncoder) -> str:
         "Each example below turns an input grid into an output grid by one rule. Grids hold "
         "colours 0-9; points are (row, column) from the top left, counted from 0. Write a Python "
         "function task(img) that applies the rule to any input grid and returns the output grid. "
-        f"Call only these functions; each returns a new grid:\n\n{_language()}\n\n{examples}\n\n"
+        f"Call only these functions, which change nothing they are given:\n\n{_language()}\n\n"
+        f"{examples}\n\n"
         "Answer with the function alone, in one fenced Python block."
     )
 
 
 @cache
 def _language() -> str:
-    return "\n".join(f"- {p.signature}: {p.meaning} {p.example}" for p in PRIMITIVES.values())
+    calls = "\n".join(f"- {p.signature}: {p.meaning} {p.example}" for p in PRIMITIVES.values())
+    return f"{calls}\n\nAn object has {', '.join(PROPERTIES)} and the moves {', '.join(MOVES)}."
 
 
 TEMPLATES: Mapping[str, PromptTemplate] = {
     template.name: template
     for template in (
-        PromptTemplate("code-from-examples", _bare_question, lambda source: source),
+        PromptTemplate("code-from-examples", "program", _bare_question, lambda source: source),
         PromptTemplate(
             "code-from-examples-v1",
+            "program",
             _instructions_question,
             lambda source: f"```python\n{source}\n```",
         ),
+        PromptTemplate("output-from-examples", "grid", _bare_grid_question, lambda grid: grid),
     )
 }
-"""`code-from-examples` for models trained on it; `code-from-examples-v1` for instruct models."""
+"""`code-from-examples` for models trained on it; `code-from-examples-v1` for instruct models;
+`output-from-examples` to train on data sets, which hold no programs."""
 
 
 def get_template(name: str) -> PromptTemplate:

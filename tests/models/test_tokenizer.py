@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from arc_submit.dsl import PRIMITIVES
-from arc_submit.dsl.generators import generate_task
+from arc_submit.dsl.generators import FAMILIES, generate_task
 from arc_submit.models.chat import encode_answer, encode_prompt
 from arc_submit.models.tokenizer import build_tokenizer
 
@@ -32,7 +32,15 @@ def test_a_draw_call_is_a_few_tokens() -> None:
     assert len(TOKENIZER("draw_rectangle(img, (10, 12), (13, 14), 5)")["input_ids"]) == 6
 
 
-@pytest.mark.parametrize("family", ["drawing", "transform"])
+def test_an_object_program_is_a_few_tokens() -> None:
+    program = (
+        "def task(img):\n    for obj in detect_objects(img):\n        if obj.is_line:\n"
+        "            img = draw_object(img, obj.change_color(3))\n    return img"
+    )
+    assert len(TOKENIZER(program)["input_ids"]) <= 11
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_programs_have_no_unknown_tokens(family: str) -> None:
     for index in range(50):
         program = generate_task(family, seed=9, index=index).program
