@@ -130,11 +130,18 @@ class ExecutionConfig(_Part):
 
 
 class LoraConfig(_Part):
-    """The adapter that test-time training trains."""
+    """The shape of an adapter: LoRA (Hu et al., 2021) and its variants."""
 
     r: Annotated[int, Field(ge=1)] = 16
     alpha: Annotated[int, Field(ge=1)] = 32
     use_rslora: bool = True
+    """Scale by alpha over the root of r, not over r."""
+    use_dora: bool = False
+    """Learn sizes and directions apart; vLLM cannot load such an adapter."""
+    target_modules: (
+        Annotated[tuple[str, ...], Field(min_length=1, strict=False)] | Literal["all-linear"]
+    ) = "all-linear"
+    """Names of the linear layers that get a part of it."""
 
 
 class TestTimeTrainingConfig(_Part):

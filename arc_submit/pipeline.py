@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from arc_submit.arc.task import Task
 from arc_submit.augmentation.views import build_views
 from arc_submit.clock import Clock, Deadline, MonotonicClock
 from arc_submit.config import RunConfig
+from arc_submit.errors import ConfigError
 from arc_submit.execution.judge import judge
 from arc_submit.execution.pool import ExecutionPool
-from arc_submit.prompting import Prompter, build_encoder, extract_program, get_template
+from arc_submit.prompting import TEMPLATES, Prompter, build_encoder, extract_program, get_template
 from arc_submit.sampling import Sampler
 from arc_submit.seeds import derive_seed
 from arc_submit.test_time_training import Hindsight
@@ -27,6 +28,9 @@ from arc_submit.types import (
     Trial,
 )
 from arc_submit.voting.votes import select_attempts, tally_votes
+
+if TYPE_CHECKING:
+    from arc_submit.models.loading import LanguageModel
 
 
 class Trainer(Protocol):
@@ -183,21 +187,38 @@ def build_tools(config: RunConfig, device: str) -> Tools:
     Raises:
         ModelError, ConfigError: as :func:`build_solver`.
     """
-    from arc_submit.models.chat import encode_prompt
     from arc_submit.models.loading import load_model
     from arc_submit.sampling.transformers import TransformersSampler
     from arc_submit.training.lora import LoraTrainer
 
     model = load_model(config.model, device)
     return Tools(
-        prompter=Prompter(
-            template=get_template(model.settings.prompt),
-            encoder=build_encoder(model.settings.grid_encoder),
-            count_tokens=lambda text: len(encode_prompt(model.tokenizer, text)),
-            max_tokens=model.max_context - config.sampling.max_new_tokens,
-        ),
+        prompter=build_prompter(model, max_new_tokens=config.sampling.max_new_tokens),
         sampler=TransformersSampler(model, batch_size=config.sampling.batch_size),
         trainer=LoraTrainer(model, config.test_time_training),
         pool=ExecutionPool(config.execution),
         clock=MonotonicClock(),
+    )
+
+
+def build_prompter(model: LanguageModel, *, max_new_tokens: int) -> Prompter:
+    """Return what asks a model for programs, with room left for the answer.
+
+    Raises:
+        ConfigError: if there is no such prompt template or grid encoder, or the template asks for
+            grids.
+    """
+    from arc_submit.models.chat import encode_prompt
+
+    template = get_template(model.settings.prompt)
+    if template.asks_for != "program":
+        raise ConfigError(
+            f"model.prompt: {template.name!r} asks for grids; programs are asked for by "
+            f"{', '.join(t.name for t in TEMPLATES.values() if t.asks_for == 'program')}"
+        )
+    return Prompter(
+        template=template,
+        encoder=build_encoder(model.settings.grid_encoder),
+        count_tokens=lambda text: len(encode_prompt(model.tokenizer, text)),
+        max_tokens=model.max_context - max_new_tokens,
     )

@@ -63,11 +63,15 @@ def tiny_model(tiny_recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) ->
     """The folder of an untrained model of the tiny recipe."""
     import torch
 
+    from arc_submit.models.saving import write_model
+    from arc_submit.models.settings import ModelSettings
     from arc_submit.models.tokenizer import build_tokenizer
-    from arc_submit.training.base_model import build_model, write_model
+    from arc_submit.training.start import build_model
 
+    assert tiny_recipe.shape is not None
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("tiny-model")
     tokenizer = build_tokenizer(tiny_recipe.shape.max_context)
-    write_model(folder, tiny_recipe, build_model(tiny_recipe, tokenizer), tokenizer)
+    settings = ModelSettings(tiny_recipe.prompt, tiny_recipe.grid_encoder)
+    write_model(folder, build_model(tiny_recipe.shape, tokenizer), tokenizer, settings)
     return folder

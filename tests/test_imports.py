@@ -65,6 +65,7 @@ def test_every_command_leads_to_a_function(name: str) -> None:
         "score": ["file", "--solutions", "file"],
         "validate": ["file", "--challenges", "file"],
         "train": ["--recipe", "file", "--output", "folder"],
+        "merge": ["--adapter", "folder", "--output", "folder"],
     }
     options = build_parser().parse_args([name, *required.get(name, [])])
     module, _, function = options.command.partition(":")

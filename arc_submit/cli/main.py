@@ -69,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_config(commands)
     _add_doctor(commands)
     _add_train(commands)
+    _add_merge(commands)
     _add_evaluate(commands)
     return parser
 
@@ -146,13 +147,26 @@ def _add_doctor(commands: _Commands) -> None:
 
 
 def _add_train(commands: _Commands) -> None:
-    parser = _add(commands, "train", "model:train", "Train a base model by a recipe")
+    parser = _add(commands, "train", "model:train", "Train a model or an adapter by a recipe")
     parser.add_argument("--recipe", metavar="FILE", required=True)
     parser.add_argument("--output", metavar="DIR", required=True, help="resumed where it exists")
     parser.add_argument("--threads", type=int, default=0, help="default: all cores")
     parser.add_argument(
         "--compile", action="store_true", help="a third faster; needs a C++ compiler"
     )
+    parser.add_argument(
+        "--data-workers", type=int, default=0, metavar="N", help="processes that make samples"
+    )
+    parser.add_argument(
+        "--save-every", type=int, default=500, metavar="STEPS", help="default: %(default)s"
+    )
+
+
+def _add_merge(commands: _Commands) -> None:
+    parser = _add(commands, "merge", "model:merge", "Merge an adapter into a model's weights")
+    parser.add_argument("--model", metavar="FOLDER", default="bundled")
+    parser.add_argument("--adapter", metavar="FOLDER", required=True)
+    parser.add_argument("--output", metavar="DIR", required=True)
 
 
 def _add_evaluate(commands: _Commands) -> None:
@@ -161,12 +175,24 @@ def _add_evaluate(commands: _Commands) -> None:
     )
     parser.add_argument("--model", metavar="FOLDER", default="bundled")
     parser.add_argument("--prompt", metavar="NAME", help="default: the model's own")
-    parser.add_argument("--generator", choices=["drawing", "transform"], default="drawing")
+    parser.add_argument("--generator", metavar="FAMILY", default="drawing")
+    parser.add_argument(
+        "--difficulty",
+        type=_parse_difficulty,
+        default={},
+        metavar="NAME=N,...",
+        help="such as max_calls=3,max_side=8",
+    )
     parser.add_argument("--tasks", type=int, default=500)
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--temperature", type=float, default=0.6)
     parser.add_argument("--seed", type=int, default=1_000_003)
     _add_json(parser)
+
+
+def _parse_difficulty(text: str) -> dict[str, int]:
+    pairs = (item.partition("=") for item in text.split(","))
+    return {name: int(value) for name, _, value in pairs}
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:

@@ -6,44 +6,96 @@ import argparse
 import contextlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arc_submit.cli.main import EXIT_OK
 from arc_submit.cli.output import print_rows, progress_bar, write_figures
-from arc_submit.config import load_config
-from arc_submit.pipeline import build_tools
+from arc_submit.config import ExecutionConfig, load_config
+from arc_submit.execution.pool import ExecutionPool
+from arc_submit.pipeline import build_prompter, build_tools
 from arc_submit.reporting.evaluation import measure_programs
 from arc_submit.reporting.plots import plot_loss
 from arc_submit.reporting.tables import percent
+from arc_submit.seeds import derive_seed
 from arc_submit.types import SamplingParams
 
+if TYPE_CHECKING:
+    from arc_submit.models.loading import LanguageModel
+    from arc_submit.training.recipe import Recipe
+    from arc_submit.training.trainer import Measure
+
 _MAX_NEW_TOKENS = 160
-_HELD_OUT_SIDES = {"drawing": {"min_side": 3, "max_side": 10}, "transform": {"max_side": 6}}
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train a base model by a recipe."""
-    from arc_submit.training.base_model import train_base_model
+    """Train a model or an adapter by a recipe."""
     from arc_submit.training.recipe import load_recipe
+    from arc_submit.training.trainer import TrainingOptions
+    from arc_submit.training.trainer import train as train_by_recipe
 
     recipe, output = load_recipe(Path(options.recipe)), Path(options.output)
-    with progress_bar(recipe.optimizer.steps, "step") as progress:
+    is_first_process = os.environ.get("RANK", "0") == "0"
+    with progress_bar(recipe.optimizer.steps, "step", is_shown=is_first_process) as progress:
 
         def show(step: int, loss: float) -> None:
             progress.update(step - progress.n)
             progress.set_postfix(loss=f"{loss:.3f}", refresh=False)
 
-        folder = train_base_model(
+        folder = train_by_recipe(
             recipe,
             output,
+            options=TrainingOptions(
+                threads=options.threads or os.cpu_count() or 1,
+                is_compiled=options.compile,
+                data_workers=options.data_workers,
+                save_every=options.save_every,
+            ),
             on_step=show,
-            threads=options.threads or os.cpu_count() or 1,
-            is_compiled=options.compile,
+            measure=_measure_by(recipe),
         )
-    rows = [("model", str(folder)), ("losses", str(output / "loss.csv"))]
+    if not is_first_process:
+        return EXIT_OK
+    rows = [(folder.name, str(folder)), ("losses", str(output / "loss.csv"))]
     with contextlib.suppress(ModuleNotFoundError):
         plot_loss(output / "loss.csv", output / "loss.png")
         rows.append(("plot", str(output / "loss.png")))
     print_rows(rows)
+    return EXIT_OK
+
+
+def _measure_by(recipe: Recipe) -> Measure | None:
+    """Return what counts the programs that fit, where the recipe's validation asks for that."""
+    from arc_submit.sampling.transformers import TransformersSampler
+
+    validation = recipe.validation
+    if validation is None or not validation.programs:
+        return None
+    params = SamplingParams(validation.programs, validation.temperature, 1.0, _MAX_NEW_TOKENS)
+
+    def measure(model: LanguageModel) -> dict[str, float]:
+        with ExecutionPool(ExecutionConfig()) as pool:
+            measured = measure_programs(
+                build_prompter(model, max_new_tokens=_MAX_NEW_TOKENS),
+                TransformersSampler(model, batch_size=64),
+                pool,
+                family=validation.source.family or "",
+                difficulty=validation.source.difficulty,
+                n_tasks=validation.tasks,
+                params=params,
+                seed=derive_seed(recipe.seed, "validation"),
+            )
+        k = validation.programs
+        return {f"pass_{k}": measured.pass_k, f"acc_{k}": measured.accuracy}
+
+    return measure
+
+
+def merge(options: argparse.Namespace) -> int:
+    """Write a model with an adapter merged into its weights."""
+    from arc_submit.training.start import merge_adapter
+
+    folder = merge_adapter(options.model, Path(options.adapter), Path(options.output))
+    print_rows([("model", str(folder))])
     return EXIT_OK
 
 
@@ -58,9 +110,11 @@ def evaluate(options: argparse.Namespace) -> int:
     )
     with tools.pool, progress_bar(options.tasks, "task") as progress:
         measured = measure_programs(
-            tools,
+            tools.prompter,
+            tools.sampler,
+            tools.pool,
             family=options.generator,
-            difficulty=_HELD_OUT_SIDES[options.generator],
+            difficulty=options.difficulty,
             n_tasks=options.tasks,
             params=params,
             seed=options.seed,

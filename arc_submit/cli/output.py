@@ -14,10 +14,12 @@ from arc_submit.arc.json_file import replace_text
 from arc_submit.errors import ConfigError
 
 
-def progress_bar(total: int, unit: str) -> tqdm[Any]:
+def progress_bar(total: int, unit: str, *, is_shown: bool = True) -> tqdm[Any]:
     """Return a progress bar: live on a terminal, a line now and then in a log."""
-    is_live = sys.stderr.isatty()
-    return tqdm(total=total, unit=unit, mininterval=0.2 if is_live else 30, maxinterval=60)
+    interval_s = 0.2 if sys.stderr.isatty() else 30
+    return tqdm(
+        total=total, unit=unit, disable=not is_shown, mininterval=interval_s, maxinterval=60
+    )
 
 
 def print_rows(rows: Sequence[tuple[str, str]]) -> None:

@@ -75,5 +75,11 @@ def _dtype(config: ModelConfig, device: str) -> torch.dtype:
         return dtype
     if not device.startswith("cuda"):
         return torch.float32
-    is_native = torch.cuda.get_device_capability(device) >= (8, 0)
-    return torch.bfloat16 if is_native else torch.float16
+    return torch.bfloat16 if has_bfloat16(torch.device(device)) else torch.float16
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device multiplies matrices in bfloat16 faster than in float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

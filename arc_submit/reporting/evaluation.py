@@ -10,7 +10,10 @@ from arc_submit.augmentation.views import build_views
 from arc_submit.clock import Deadline
 from arc_submit.config import AugmentationConfig
 from arc_submit.dsl.generators import generate_task
-from arc_submit.pipeline import Tools, run_programs
+from arc_submit.execution.pool import ExecutionPool
+from arc_submit.pipeline import run_programs
+from arc_submit.prompting import Prompter
+from arc_submit.sampling import Sampler
 from arc_submit.seeds import derive_seed
 from arc_submit.types import AugmentedTask, SamplingParams
 
@@ -29,14 +32,16 @@ class ProgramAccuracy:
 
 
 def measure_programs(
-    tools: Tools,
+    prompter: Prompter,
+    sampler: Sampler,
+    pool: ExecutionPool,
     *,
     family: str,
     difficulty: Mapping[str, int],
     n_tasks: int,
     params: SamplingParams,
     seed: int,
-    on_tasks: Callable[[int], None],
+    on_tasks: Callable[[int], None] = lambda n_tasks: None,
 ) -> ProgramAccuracy:
     """Sample ``params.count`` programs for each generated task and count those that fit.
 
@@ -46,11 +51,11 @@ def measure_programs(
     for start in range(0, n_tasks, _TASKS_AT_ONCE):
         indices = range(start, min(start + _TASKS_AT_ONCE, n_tasks))
         views = [_view(family, seed, index, difficulty) for index in indices]
-        prompts = [prompt for view in views if (prompt := tools.prompter.render(view))]
-        completions = tools.sampler.sample(
+        prompts = [prompt for view in views if (prompt := prompter.render(view))]
+        completions = sampler.sample(
             prompts, [params], seed=derive_seed(seed, start), deadline=Deadline.never()
         )
-        trials = run_programs(completions, tools.pool, round_index=0, deadline=Deadline.never())
+        trials = run_programs(completions, pool, round_index=0, deadline=Deadline.never())
         fits.update(trial.candidate.task_id for trial in trials if trial.candidate.fits)
         on_tasks(len(indices))
     return ProgramAccuracy(len(fits) / n_tasks, fits.total() / (n_tasks * params.count))

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from peft import LoraConfig as PeftLoraConfig
-from peft import get_peft_model
-from peft.tuners.lora import torchao as peft_torchao
 from torch import Tensor, nn
 
 from arc_submit.clock import Deadline
 from arc_submit.config import TestTimeTrainingConfig
-from arc_submit.models.loading import LanguageModel
-from arc_submit.training.loss import answer_loss
+from arc_submit.models.loading import LanguageModel, has_bfloat16
+from arc_submit.training.loss import AnswerLoss
 from arc_submit.training.samples import build_sample, collate
+from arc_submit.training.start import build_adapter
 from arc_submit.types import TrainingExample
 
 
@@ -36,15 +32,12 @@ class LoraTrainer:
     def __init__(self, language_model: LanguageModel, config: TestTimeTrainingConfig) -> None:
         self._lm = language_model
         self._config = config
-        adapter = PeftLoraConfig(
-            r=config.lora.r,
-            lora_alpha=config.lora.alpha,
-            use_rslora=config.lora.use_rslora,
-            target_modules="all-linear",
-            task_type="CAUSAL_LM",
+        self._peft: Any = build_adapter(language_model.model, config.lora)
+        self._loss = AnswerLoss(language_model.model)
+        is_cast = language_model.model.dtype == torch.float32 and has_bfloat16(
+            language_model.device
         )
-        with _quiet_peft():
-            self._peft: Any = get_peft_model(language_model.model, adapter)
+        self._autocast = torch.autocast(language_model.device.type, torch.bfloat16, enabled=is_cast)
         language_model.model.eval()
         self._parameters = [p for p in self._peft.parameters() if p.requires_grad]
         self._initial = [p.detach().clone() for p in self._parameters]
@@ -57,7 +50,7 @@ class LoraTrainer:
             for parameter, initial in zip(self._parameters, self._initial, strict=True):
                 parameter.copy_(_restart(initial, generator))
         self._optimizer = torch.optim.AdamW(
-            self._parameters, lr=self._config.learning_rate, weight_decay=0.0
+            self._parameters, lr=self._config.learning_rate, weight_decay=0.0, fused=True
         )
         self._peft.base_model.disable_adapter_layers()
 
@@ -73,35 +66,15 @@ class LoraTrainer:
             batch = collate(
                 samples[start : start + self._config.batch_size],
                 pad_id=self._lm.tokenizer.pad_token_id or 0,
-                device=self._lm.device,
             )
-            model = self._lm.model
-            loss = answer_loss(model.get_decoder(), model.get_output_embeddings(), batch)
-            loss = loss / batch.n_labels
-            loss.backward()  # type: ignore[no-untyped-call]
+            with self._autocast:
+                loss = self._loss(batch.to(self._lm.device)) / batch.n_labels
+            loss.backward()
             nn.utils.clip_grad_norm_(self._parameters, 1.0)
             self._optimizer.step()
             self._optimizer.zero_grad()
             losses.append(float(loss.detach()))
         return FitStats(len(losses), sum(losses) / len(losses) if losses else 0.0)
-
-
-@contextmanager
-def _quiet_peft() -> Iterator[None]:
-    """Keep peft from failing over a package that is of no use here.
-
-    The stock Kaggle image holds a torchao that peft refuses to see, even where nothing is
-    quantized. And peft reads an attribute that newer transformers have renamed.
-    """
-    module: Any = peft_torchao
-    is_available = module.is_torchao_available
-    module.is_torchao_available = lambda: False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        module.is_torchao_available = is_available
 
 
 def _restart(initial: Tensor, generator: torch.Generator) -> Tensor:

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 
 from arc_submit.training.samples import IGNORED, Batch
 
 
-def answer_loss(decoder: nn.Module, head: nn.Module, batch: Batch) -> Tensor:
-    """Return the cross-entropy of the answers, summed over their tokens.
+class AnswerLoss(nn.Module):
+    """A causal language model as the loss of its answers."""
 
-    Padding stands on the right and attention is causal, so no mask is needed: no answer token
-    sees padding.
+    def __init__(self, model: Any, *, is_compiled: bool = False) -> None:
+        super().__init__()
+        self.model = model
+        decode = model.get_decoder().forward
+        self._decode = torch.compile(decode, dynamic=True) if is_compiled else decode
 
-    Args:
-        decoder: from (B, T) token ids to a result whose first item is (B, T, D) hidden states.
-        head: from (N, D) hidden states to (N, V) logits.
-        batch: with N labels.
-    """
-    is_labelled = batch.labels != IGNORED
-    hidden = decoder(input_ids=batch.token_ids, use_cache=False)[0]
-    logits: Tensor = head(hidden[is_labelled])
-    return nn.functional.cross_entropy(logits.float(), batch.labels[is_labelled], reduction="sum")
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the cross-entropy of the answers, summed over their tokens.
+
+        Padding stands on the right and attention is causal, so no mask is needed where a row
+        holds one sample: no answer token sees padding.
+        """
+        hidden = self._decode(
+            input_ids=batch.token_ids,
+            position_ids=batch.position_ids,
+            attention_mask=batch.mask,
+            use_cache=False,
+        )[0]
+        is_labelled = batch.labels != IGNORED
+        logits: Tensor = self.model.get_output_embeddings()(hidden[is_labelled])
+        return nn.functional.cross_entropy(
+            logits.float(), batch.labels[is_labelled], reduction="sum"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -22,29 +23,76 @@ def build_sample(example: TrainingExample, tokenizer: object) -> TrainingSample:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Samples side by side, padded on the right."""
+    """Rows of samples, padded on the right."""
 
     token_ids: Tensor
     """(B, T) int64."""
     labels: Tensor
     """(B, T) int64: the next token where it belongs to the answer, else ``IGNORED``."""
+    position_ids: Tensor | None = None
+    """(B, T) int64, from 0 in each sample; None where a row holds one sample."""
+    mask: Tensor | None = None
+    """(B, 1, T, T) float32: added to what a token makes of another, 0 or close to minus infinity;
+    None where a row holds one sample."""
 
     @property
     def n_labels(self) -> int:
         """Answer tokens in the batch."""
         return int((self.labels != IGNORED).sum())
 
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device."""
+        tensors = (self.token_ids, self.labels, self.position_ids, self.mask)
+        return Batch(*(None if t is None else t.to(device) for t in tensors))  # type: ignore[arg-type]
 
-def collate(
-    samples: Sequence[TrainingSample], *, pad_id: int, device: torch.device, multiple: int = 1
-) -> Batch:
-    """Stack samples, with T rounded up to a multiple."""
+
+def collate(samples: Sequence[TrainingSample], *, pad_id: int, multiple: int = 1) -> Batch:
+    """Stack samples, one per row, with T rounded up to a multiple."""
     longest = max(len(sample.token_ids) for sample in samples)
-    width = -(-longest // multiple) * multiple
-    token_ids = torch.full((len(samples), width), pad_id)
-    labels = torch.full((len(samples), width), IGNORED)
-    for row, sample in enumerate(samples):
-        ids = torch.tensor(sample.token_ids)
-        token_ids[row, : len(ids)] = ids
-        labels[row, sample.n_prompt - 1 : len(ids) - 1] = ids[sample.n_prompt :]
-    return Batch(token_ids.to(device), labels.to(device))
+    return _fill([[sample] for sample in samples], -(-longest // multiple) * multiple, pad_id)
+
+
+def pack(samples: Sequence[TrainingSample], *, pad_id: int, width: int) -> Batch:
+    """Put samples one after another into rows of a width; no sample sees another.
+
+    Args:
+        width: at least the length of the longest sample.
+    """
+    rows: list[list[TrainingSample]] = []
+    room: list[int] = []
+    for sample in sorted(samples, key=lambda s: -len(s.token_ids)):
+        length = len(sample.token_ids)
+        row = next((i for i, left in enumerate(room) if left >= length), len(rows))
+        if row == len(rows):
+            rows.append([])
+            room.append(width)
+        rows[row].append(sample)
+        room[row] -= length
+    batch = _fill(rows, width, pad_id)
+    position_ids = torch.zeros_like(batch.token_ids)
+    owner = torch.full_like(batch.token_ids, -1)
+    for i, row_samples in enumerate(rows):
+        lengths = [len(sample.token_ids) for sample in row_samples]
+        for j, (start, end) in enumerate(_spans(lengths)):
+            position_ids[i, start:end] = torch.arange(end - start)
+            owner[i, start:end] = j
+    is_seen = (owner[:, None, :, None] == owner[:, None, None, :]).tril()
+    mask = torch.zeros(is_seen.shape).masked_fill(~is_seen, torch.finfo(torch.float32).min)
+    return Batch(batch.token_ids, batch.labels, position_ids, mask)
+
+
+def _fill(rows: Sequence[Sequence[TrainingSample]], width: int, pad_id: int) -> Batch:
+    token_ids = torch.full((len(rows), width), pad_id)
+    labels = torch.full((len(rows), width), IGNORED)
+    for i, samples in enumerate(rows):
+        spans = _spans([len(sample.token_ids) for sample in samples])
+        for sample, (start, end) in zip(samples, spans, strict=True):
+            ids = torch.tensor(sample.token_ids)
+            token_ids[i, start:end] = ids
+            labels[i, start + sample.n_prompt - 1 : end - 1] = ids[sample.n_prompt :]
+    return Batch(token_ids, labels)
+
+
+def _spans(lengths: Sequence[int]) -> list[tuple[int, int]]:
+    ends = list(accumulate(lengths))
+    return list(zip([0, *ends[:-1]], ends, strict=True))

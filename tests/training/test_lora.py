@@ -1,0 +1,79 @@
+"""The adapter of one task: it learns, a reset forgets, and no step is taken too late."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from arc_submit.clock import Deadline, ManualClock
+from arc_submit.config import ModelConfig, TestTimeTrainingConfig
+from arc_submit.models.loading import LanguageModel, load_model
+from arc_submit.training.lora import LoraTrainer
+from arc_submit.types import TrainingExample
+
+EXAMPLES = [
+    TrainingExample("input 2x2 bg 0", "def task(img):\n    img = flip(img, 0)\n    return img"),
+    TrainingExample("input 3x3 bg 1", "def task(img):\n    img = trim(img, 1)\n    return img"),
+]
+
+
+@pytest.fixture
+def model(tiny_model: Path) -> LanguageModel:
+    return load_model(ModelConfig(path=str(tiny_model)), "cpu")
+
+
+def _logits(model: LanguageModel) -> torch.Tensor:
+    with torch.no_grad():
+        logits: torch.Tensor = model.model(torch.arange(20)[None]).logits
+    return logits
+
+
+def test_an_adapter_learns_and_a_reset_forgets(model: LanguageModel) -> None:
+    before = _logits(model)
+    trainer = LoraTrainer(model, TestTimeTrainingConfig(learning_rate=0.01))
+    trainer.reset(seed=1)
+    assert torch.equal(_logits(model), before)
+    losses = [trainer.fit(EXAMPLES, deadline=Deadline.never()).mean_loss for _ in range(40)]
+    assert losses[-1] < 0.5 * losses[0]
+    assert not torch.equal(_logits(model), before)
+    trainer.reset(seed=1)
+    assert torch.equal(_logits(model), before)
+    again = [trainer.fit(EXAMPLES, deadline=Deadline.never()).mean_loss for _ in range(40)]
+    assert again == losses
+
+
+def test_the_torchao_of_the_kaggle_image_is_no_obstacle(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "torchao").mkdir()
+    (tmp_path / "torchao" / "__init__.py").write_text("")
+    metadata = tmp_path / "torchao-0.10.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: torchao\nVersion: 0.10.0\n")
+    (metadata / "top_level.txt").write_text("torchao\n")
+    build = (
+        "from arc_submit.config import ModelConfig, TestTimeTrainingConfig\n"
+        "from arc_submit.models.loading import load_model\n"
+        "from arc_submit.training.lora import LoraTrainer\n"
+        f"model = load_model(ModelConfig(path={str(tiny_model)!r}), 'cpu')\n"
+        "LoraTrainer(model, TestTimeTrainingConfig())\n"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", build],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_step_is_taken_past_the_deadline(model: LanguageModel) -> None:
+    clock = ManualClock()
+    deadline = Deadline.after(1, clock)
+    clock.advance(1)
+    trainer = LoraTrainer(model, TestTimeTrainingConfig())
+    assert trainer.fit(EXAMPLES, deadline=deadline).steps == 0
