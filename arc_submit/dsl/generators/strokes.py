@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from arc_submit.arc.grid import Grid
+from arc_submit.arc.grid import Grid, grids_equal
 
 Mask = npt.NDArray[np.bool_]
 
@@ -69,11 +69,23 @@ def canonical_strokes(strokes: Sequence[Stroke], canvases: Sequence[Grid]) -> li
     pictures = [draw(kept, canvas) for canvas in canvases]
     for i in reversed(range(len(kept))):
         kept[i : i + 1] = _shrink(kept, i, canvases, pictures)
-    for i in reversed(range(len(kept))):
-        shorter = kept[:i] + kept[i + 1 :]
-        if all((draw(shorter, c) == p).all() for c, p in zip(canvases, pictures, strict=True)):
-            kept = shorter
-    return _sorted(kept, canvases[0].shape)
+    while True:
+        kept = _sorted(kept, canvases[0].shape)
+        idle = _find_idle(kept, canvases, pictures)
+        if idle is None:
+            return kept
+        del kept[idle]
+
+
+def _find_idle(
+    strokes: list[Stroke], canvases: Sequence[Grid], pictures: Sequence[Grid]
+) -> int | None:
+    """Return the last stroke without which the pictures are the same."""
+    for i in reversed(range(len(strokes))):
+        shorter = strokes[:i] + strokes[i + 1 :]
+        if all(grids_equal(draw(shorter, c), p) for c, p in zip(canvases, pictures, strict=True)):
+            return i
+    return None
 
 
 def _shrink(
