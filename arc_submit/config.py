@@ -144,6 +144,28 @@ class LoraConfig(_Part):
     """Names of the linear layers that get a part of it."""
 
 
+class ReplayConfig(_Part):
+    """Examples of earlier rounds that are trained on again."""
+
+    best: Annotated[int, Field(ge=0)] = 0
+    """So many of the best ones."""
+    random: Annotated[int, Field(ge=0)] = 0
+    """So many of the others."""
+
+
+class ExplorationConfig(_Part):
+    """What keeps a model from writing the same program over and over."""
+
+    min_unique: Share = 0.5
+    """Below this share of different outputs among a round's programs, temperatures rise."""
+    temperature_step: Annotated[float, Field(ge=1)] = 1.1
+    """Factor by which they rise, and fall again where the share is above."""
+    max_factor: Annotated[float, Field(ge=1)] = 1.4
+    """Most that temperatures are multiplied by."""
+    patience: Annotated[int, Field(ge=1)] = 3
+    """Rounds in a row at the highest temperature without a new output that end the work."""
+
+
 class TestTimeTrainingConfig(_Part):
     """Stage 3: hindsight experience replay on each task."""
 
@@ -151,12 +173,28 @@ class TestTimeTrainingConfig(_Part):
 
     max_rounds: Annotated[int, Field(ge=0)] = 1
     """Rounds of training and sampling after the first sampling; 0 only samples."""
+    novelty: Literal["new", "all"] = "new"
+    """Train on outputs that no earlier round made, or on all of a round."""
+    order: Literal["ascending", "descending", "shuffled"] = "ascending"
+    """By how good a program is; shuffled examples use no score at all."""
     max_examples: Annotated[int, Field(ge=1)] = 16
-    """Relabelled programs trained on in one round, the best ones."""
+    """Relabelled programs trained on in one round: the best ones, or any if shuffled."""
     max_prompt_tokens: Annotated[int, Field(ge=1)] = 512
     """Longest prompt of an example; a longer one shows fewer train pairs."""
+    replay: ReplayConfig = ReplayConfig()
+    exploration: ExplorationConfig = ExplorationConfig()
+    epochs: Annotated[int, Field(ge=1)] = 1
+    """Passes over a round's examples."""
     batch_size: Annotated[int, Field(ge=1)] = 8
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    warmup: Share = 0.0
+    """Share of a round's steps in which the rate rises from 0."""
+    schedule: Literal["constant", "linear"] = "constant"
+    """The rate after the warmup: as it is, or falling to 0 at the end of the round."""
+    keep_optimizer: bool = True
+    """Go on with the optimizer of the round before; else each round starts a new one."""
+    reset: Literal["task", "round", "never"] = "task"
+    """When the adapter is started anew: for each task, for each round, or not at all."""
     lora: LoraConfig = LoraConfig()
 
 

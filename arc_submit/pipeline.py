@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
@@ -17,10 +17,12 @@ from arc_submit.execution.pool import ExecutionPool
 from arc_submit.prompting import TEMPLATES, Prompter, build_encoder, extract_program, get_template
 from arc_submit.sampling import Sampler
 from arc_submit.seeds import derive_seed
-from arc_submit.test_time_training import Hindsight
+from arc_submit.test_time_training import NO_LESSONS, Exploration, Hindsight
 from arc_submit.types import (
     Completion,
     Program,
+    Prompt,
+    Round,
     SamplingParams,
     StopReason,
     TaskResult,
@@ -56,52 +58,123 @@ class Tools:
     clock: Clock
 
 
-def solve_task(task: Task, tools: Tools, config: RunConfig, deadline: Deadline) -> TaskResult:
-    """Take one task through all stages, until it is solved or no round is left to do."""
-    started = round_started = tools.clock.now()
-    hindsight = Hindsight(tools.prompter, tools.pool, config.test_time_training)
-    tools.trainer.reset(seed=derive_seed(config.seed, task.task_id))
-    params = sampling_params(config)
-    trials: list[Trial] = []
-    n_completions = 0
-    last_round = config.test_time_training.max_rounds
-    for round_index in range(last_round + 1):
-        seed = derive_seed(config.seed, task.task_id, round_index)
-        views = build_views(
-            task, count=config.augmentation.views, config=config.augmentation, seed=seed
+def solve_task(
+    task: Task,
+    tools: Tools,
+    config: RunConfig,
+    deadline: Deadline,
+    *,
+    on_round: Callable[[Round], None] = lambda done: None,
+) -> TaskResult:
+    """Take one task through all stages, until it is solved or no round is left to do.
+
+    Args:
+        on_round: is told each round once it is over.
+    """
+    started = tools.clock.now()
+    training = config.test_time_training
+    seed = derive_seed(config.seed, task.task_id)
+    hindsight = Hindsight(tools.prompter, tools.pool, training, seed=seed)
+    exploration = Exploration(training.exploration)
+    if training.reset != "never":
+        tools.trainer.reset(seed=seed)
+    rounds: list[Round] = []
+    while True:
+        begun = tools.clock.now()
+        factor = exploration.factor
+        prompts = _build_prompts(task, tools, config, len(rounds))
+        completions, trials = _sample(prompts, factor, tools, config, len(rounds), deadline)
+        stop = _reason_to_stop(prompts, trials, len(rounds), begun, tools.clock, config, deadline)
+        lessons = NO_LESSONS
+        if stop is None:
+            lessons = hindsight.relabel(trials, deadline=deadline)
+            exploration.observe(
+                n_programs=len(completions), n_unique=lessons.n_unique, n_novel=lessons.n_novel
+            )
+            if exploration.is_exhausted:
+                stop = StopReason.COLLAPSED if lessons.n_unique else StopReason.NOTHING_TO_LEARN
+        if stop is None and lessons.examples:
+            if training.reset == "round":
+                tools.trainer.reset(seed=derive_seed(seed, "round", len(rounds)))
+            tools.trainer.fit(lessons.examples, deadline=deadline)
+        done = Round(
+            index=len(rounds),
+            trials=tuple(trials),
+            n_completions=len(completions),
+            temperature_factor=factor,
+            n_novel=lessons.n_novel,
+            n_examples=len(lessons.examples),
+            seconds=tools.clock.now() - begun,
         )
-        prompts = [prompt for prompt in map(tools.prompter.render, views) if prompt is not None]
-        completions = tools.sampler.sample(prompts, params, seed=seed, deadline=deadline)
-        fresh = run_programs(completions, tools.pool, round_index=round_index, deadline=deadline)
-        n_completions += len(completions)
-        trials += fresh
-        if not prompts:
-            stop = StopReason.TOO_LONG
-        elif any(trial.candidate.fits for trial in fresh):
-            stop = StopReason.SOLVED
-        elif deadline.has_passed:
-            stop = StopReason.DEADLINE
-        elif round_index == last_round:
-            stop = StopReason.MAX_ROUNDS
-        elif deadline.remaining_s < tools.clock.now() - round_started:
-            stop = StopReason.DEADLINE
-        elif not (examples := hindsight.relabel(fresh, deadline=deadline)):
-            stop = StopReason.NOTHING_TO_LEARN
-        else:
-            round_started = tools.clock.now()
-            tools.trainer.fit(examples, deadline=deadline)
-            continue
-        break
-    return build_result(
-        task, trials, n_completions, stop, round_index + 1, tools.clock.now() - started
+        rounds.append(done)
+        on_round(done)
+        if stop is not None:
+            return build_result(task, rounds, stop, tools.clock.now() - started)
+
+
+def _build_prompts(task: Task, tools: Tools, config: RunConfig, round_index: int) -> list[Prompt]:
+    views = build_views(
+        task,
+        count=config.augmentation.views,
+        config=config.augmentation,
+        seed=derive_seed(config.seed, task.task_id, round_index),
     )
+    return [prompt for prompt in map(tools.prompter.render, views) if prompt is not None]
 
 
-def sampling_params(config: RunConfig) -> list[SamplingParams]:
-    """Return the configured draws of each prompt."""
+def _sample(
+    prompts: Sequence[Prompt],
+    factor: float,
+    tools: Tools,
+    config: RunConfig,
+    round_index: int,
+    deadline: Deadline,
+) -> tuple[list[Completion], list[Trial]]:
+    if not prompts:
+        return [], []
+    task_id = prompts[0].view.task.task_id
+    completions = tools.sampler.sample(
+        prompts,
+        sampling_params(config, temperature_factor=factor),
+        seed=derive_seed(config.seed, task_id, round_index),
+        deadline=deadline,
+    )
+    trials = run_programs(completions, tools.pool, round_index=round_index, deadline=deadline)
+    return completions, trials
+
+
+def _reason_to_stop(
+    prompts: Sequence[Prompt],
+    trials: Sequence[Trial],
+    round_index: int,
+    begun: float,
+    clock: Clock,
+    config: RunConfig,
+    deadline: Deadline,
+) -> StopReason | None:
+    """Return why no further round follows one that was just sampled; None if one does."""
+    if not prompts:
+        return StopReason.TOO_LONG
+    if any(trial.candidate.fits for trial in trials):
+        return StopReason.SOLVED
+    if round_index == config.test_time_training.max_rounds:
+        return StopReason.DEADLINE if deadline.has_passed else StopReason.MAX_ROUNDS
+    # The next round will take as long as this one, its training not counted.
+    if deadline.has_passed or deadline.remaining_s < clock.now() - begun:
+        return StopReason.DEADLINE
+    return None
+
+
+def sampling_params(config: RunConfig, *, temperature_factor: float = 1.0) -> list[SamplingParams]:
+    """Return the configured draws of each prompt, at temperatures multiplied by a factor."""
     sampling = config.sampling
     return [
-        SamplingParams(draw.count, draw.temperature, sampling.top_p, sampling.max_new_tokens)
+        SamplingParams(
+            count=draw.count,
+            temperature=draw.temperature * temperature_factor,
+            top_p=sampling.top_p,
+            max_new_tokens=sampling.max_new_tokens,
+        )
         for draw in sampling.draws
     ]
 
@@ -127,15 +200,11 @@ def run_programs(
 
 
 def build_result(
-    task: Task,
-    trials: Sequence[Trial],
-    n_completions: int,
-    stop: StopReason,
-    rounds: int,
-    seconds: float,
+    task: Task, rounds: Sequence[Round], stop: StopReason, seconds: float
 ) -> TaskResult:
     """Vote over the candidates of all rounds."""
-    candidates = [trial.candidate for trial in trials]
+    candidates = [trial.candidate for done in rounds for trial in done.trials]
+    n_completions = sum(done.n_completions for done in rounds)
     n_test = len(task.test_inputs)
     best = max(
         candidates,
@@ -147,7 +216,7 @@ def build_result(
         attempts=select_attempts(candidates, n_test),
         tallies=tally_votes(candidates, n_test, n_completions),
         stop_reason=stop,
-        rounds=rounds,
+        rounds=len(rounds),
         seconds=seconds,
         train_exact=best.train_exact if best else 0,
         n_train=len(task.train),

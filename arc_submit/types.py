@@ -194,6 +194,23 @@ class TrainingSample:
     """Leading tokens that carry no loss."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Round:
+    """One round on a task, as it went."""
+
+    index: int
+    trials: tuple[Trial, ...]
+    """The programs that were sampled, run and judged in it."""
+    n_completions: int
+    temperature_factor: float
+    """By which the configured temperatures were multiplied."""
+    n_novel: int
+    """Outputs that no earlier round had made."""
+    n_examples: int
+    """Examples trained on after it."""
+    seconds: float
+
+
 # ---- stages 4 and 5: voting, submission
 
 
@@ -224,6 +241,7 @@ class StopReason(StrEnum):
     MAX_ROUNDS = "max_rounds"
     DEADLINE = "deadline"
     NOTHING_TO_LEARN = "nothing_to_learn"
+    COLLAPSED = "collapsed"
     TOO_LONG = "too_long"
     ERROR = "error"
 

@@ -15,7 +15,7 @@ from arc_submit.pipeline import Tools, solve_task
 from arc_submit.prompting import Prompter, build_encoder, get_template
 from arc_submit.sampling import ScriptedSampler
 from arc_submit.sampling.scripted import Script
-from arc_submit.types import StopReason, TrainingExample
+from arc_submit.types import Round, StopReason, TrainingExample
 
 RIGHT = "def task(img):\n    img = flip(img, 1)\n    return img"
 WRONG = "def task(img):\n    img = flip(img, 0)\n    return img"
@@ -42,11 +42,15 @@ def pool() -> Iterator[ExecutionPool]:
         yield pool
 
 
-def _config(max_rounds: int = 2) -> RunConfig:
+def _config(max_rounds: int = 2, **training: object) -> RunConfig:
     values = {
         "augmentation": NO_AUGMENTATION,
         "sampling": {"draws": [{"count": 2, "temperature": 1.0}]},
-        "test_time_training": {"max_rounds": max_rounds, "max_prompt_tokens": 10**6},
+        "test_time_training": {
+            "max_rounds": max_rounds,
+            "max_prompt_tokens": 10**6,
+            **training,
+        },
     }
     return build_config(values, source="test")
 
@@ -102,12 +106,41 @@ def test_what_was_drawn_is_learned_before_the_next_round(
     assert "output 2x3 bg 0\nr0-0 3@0-0\nr1-1 1@0-0 2@1-1" in trainer.examples[0][0].prompt
 
 
-def test_nothing_new_to_learn_ends_the_search(pool: ExecutionPool, flip_task: Task) -> None:
+def test_a_model_that_repeats_itself_is_heated_and_then_given_up(
+    pool: ExecutionPool, flip_task: Task
+) -> None:
+    rounds: list[Round] = []
     result = solve_task(
-        flip_task, _tools(pool, lambda prompt, draw: WRONG), _config(5), Deadline.never()
+        flip_task,
+        _tools(pool, lambda prompt, draw: WRONG),
+        _config(50),
+        Deadline.never(),
+        on_round=rounds.append,
     )
-    assert result.stop_reason is StopReason.NOTHING_TO_LEARN and result.rounds == 2
+    assert result.stop_reason is StopReason.COLLAPSED
     assert result.is_answered and not result.fits
+    factors = [done.temperature_factor for done in rounds]
+    assert factors == sorted(factors) and factors[0] == 1 and factors[-3:] == [1.4] * 3
+    assert [done.n_novel for done in rounds] == [1] + [0] * (len(rounds) - 1)
+    assert [done.n_examples for done in rounds] == [done.n_novel for done in rounds]
+
+
+def test_a_model_that_writes_no_programs_is_given_up(pool: ExecutionPool, flip_task: Task) -> None:
+    tools = _tools(pool, lambda prompt, draw: "flip it!")
+    result = solve_task(flip_task, tools, _config(50), Deadline.never())
+    assert result.stop_reason is StopReason.NOTHING_TO_LEARN
+    assert not result.is_answered and 3 < result.rounds < 20
+
+
+@pytest.mark.parametrize(("reset", "resets"), [("task", 1), ("round", 2), ("never", 0)])
+def test_the_adapter_is_reset_as_configured(
+    pool: ExecutionPool, flip_task: Task, reset: str, resets: int
+) -> None:
+    trainer = RecordingTrainer()
+    config = _config(1, reset=reset)
+    tools = _tools(pool, lambda prompt, draw: WRONG, trainer=trainer)
+    solve_task(flip_task, tools, config, Deadline.never())
+    assert len(trainer.resets) == len(set(trainer.resets)) == resets
 
 
 def test_the_rounds_are_bounded(pool: ExecutionPool, flip_task: Task) -> None:
@@ -124,7 +157,7 @@ def test_text_that_is_no_program_is_counted_as_unanswered(
     pool: ExecutionPool, flip_task: Task
 ) -> None:
     result = solve_task(
-        flip_task, _tools(pool, lambda prompt, draw: "I am not sure"), _config(), Deadline.never()
+        flip_task, _tools(pool, lambda prompt, draw: "I am not sure"), _config(0), Deadline.never()
     )
     assert not result.is_answered and result.program == ""
     assert result.tallies[0].unanswered == 2 and result.tallies[0].votes == ()

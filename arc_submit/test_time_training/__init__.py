@@ -1,5 +1,6 @@
-"""Stage 3: what the model can learn from a task before it answers."""
+"""Stage 3: learning from the task itself while working on it."""
 
-from arc_submit.test_time_training.hindsight import Hindsight
+from arc_submit.test_time_training.exploration import Exploration
+from arc_submit.test_time_training.hindsight import NO_LESSONS, Hindsight, Lessons
 
-__all__ = ["Hindsight"]
+__all__ = ["NO_LESSONS", "Exploration", "Hindsight", "Lessons"]

@@ -1,66 +1,121 @@
-"""Hindsight experience replay: a program that is wrong for its task is right for what it drew.
+"""Relabelling: a wrong program is right for the outputs that it did make.
 
-Each program that ran becomes a training example for a task with the same inputs and with its own
-outputs. After Andrychowicz et al. 2017 (arXiv:1707.01495) and the seeds' iteration 5.
+After the seeds' hindsight experience replay (Andrychowicz et al., 2017, gave the idea its name).
+Outputs are compared in the frame they were made in, over all train pairs; train outputs of the
+task rank the lessons, and test outputs play no part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TypeAlias
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar
 
 from arc_submit.arc.grid import Grid, grid_key
 from arc_submit.arc.task import Pair
 from arc_submit.clock import Deadline
 from arc_submit.config import TestTimeTrainingConfig
+from arc_submit.dsl.program import build_program
+from arc_submit.dsl.strokes import canonical_strokes, read_strokes
 from arc_submit.execution.pool import ExecutionPool
 from arc_submit.execution.prune import prune_programs
 from arc_submit.prompting import Prompter
+from arc_submit.seeds import derive_seed
+from arc_submit.test_time_training.replay import Lesson, Quality, ReplayBuffer
 from arc_submit.types import Failure, TrainingExample, Trial
 
+_T = TypeVar("_T")
 _OutputsKey: TypeAlias = tuple[tuple[int, int, bytes], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """What a round taught."""
+
+    examples: list[TrainingExample]
+    """To train on, in order."""
+    n_unique: int
+    """Different outputs of the round."""
+    n_novel: int
+    """Those that no earlier round had made."""
+
+
+NO_LESSONS = Lessons([], 0, 0)
+
+
 class Hindsight:
-    """Relabels the trials of one task, round by round; no achieved output is learned twice."""
+    """Relabels the trials of one task, round by round."""
 
     def __init__(
-        self, prompter: Prompter, pool: ExecutionPool, config: TestTimeTrainingConfig
+        self, prompter: Prompter, pool: ExecutionPool, config: TestTimeTrainingConfig, *, seed: int
     ) -> None:
         max_tokens = min(prompter.max_tokens, config.max_prompt_tokens)
         self._prompter = replace(prompter, max_tokens=max_tokens)
         self._pool = pool
-        self._max_examples = config.max_examples
+        self._config = config
+        self._seed = seed
+        self._rounds = 0
         self._seen: set[_OutputsKey] = set()
+        self._replay = ReplayBuffer(config.replay)
 
-    def relabel(self, trials: Sequence[Trial], *, deadline: Deadline) -> list[TrainingExample]:
-        """Return one example per output not achieved in an earlier round, worst first.
+    def relabel(self, trials: Sequence[Trial], *, deadline: Deadline) -> Lessons:
+        """Return what to train on after a round, in the configured order.
 
-        Of the programs with the same outputs the shortest is kept, and pruned of lines without
-        effect. Of more than ``max_examples`` the best are taken.
+        Of the programs with the same outputs on all train inputs the shortest is taken, without
+        what has no effect.
         """
-        novel: dict[_OutputsKey, Trial] = {}
+        rng = random.Random(derive_seed(self._seed, "hindsight", self._rounds))
+        self._rounds += 1
+        unique: dict[_OutputsKey, Trial] = {}
         for trial in sorted(trials, key=_length):
             key = _outputs_key(trial)
-            if key is not None and key not in self._seen:
-                novel.setdefault(key, trial)
-        best_last = sorted(novel.items(), key=lambda item: _quality(item[1]))
-        chosen = best_last[-self._max_examples :]
-        self._seen.update(key for key, _ in chosen)
-        examples = (self._relabel_one(trial, deadline) for _, trial in chosen)
-        return [example for example in examples if example is not None]
+            if key is not None:
+                unique.setdefault(key, trial)
+        novel = {key: trial for key, trial in unique.items() if key not in self._seen}
+        self._seen.update(novel)
+        wanted = list((novel if self._config.novelty == "new" else unique).values())
+        chosen = self._order(wanted, _quality, rng)
+        if self._config.order == "descending":
+            chosen = chosen[: self._config.max_examples]
+        else:
+            chosen = chosen[-self._config.max_examples :]
+        lessons = self._relabel_all(chosen, deadline)
+        lessons += self._replay.recall(lessons, rng)
+        ordered = self._order(lessons, lambda lesson: lesson.quality, rng)
+        return Lessons([lesson.example for lesson in ordered], len(unique), len(novel))
 
-    def _relabel_one(self, trial: Trial, deadline: Deadline) -> TrainingExample | None:
-        pairs = [Pair(*pair) for pair in zip(_train_inputs(trial), _outputs(trial), strict=True)]
-        achieved = replace(trial.view.task, train=tuple(pairs))
-        prompt = self._prompter.render(replace(trial.view, task=achieved))
-        if prompt is None:
-            return None
+    def _order(
+        self, items: list[_T], quality: Callable[[_T], Quality], rng: random.Random
+    ) -> list[_T]:
+        if self._config.order == "shuffled":
+            return rng.sample(items, len(items))
+        return sorted(items, key=quality, reverse=self._config.order == "descending")
+
+    def _relabel_all(self, trials: Sequence[Trial], deadline: Deadline) -> list[Lesson]:
+        lessons = []
+        for trial in trials:
+            pairs = [Pair(*p) for p in zip(_train_inputs(trial), _outputs(trial), strict=True)]
+            achieved = replace(trial.view.task, train=tuple(pairs))
+            prompt = self._prompter.render(replace(trial.view, task=achieved))
+            if prompt is not None:
+                source = self._simplify(trial, deadline)
+                answer = self._prompter.template.answer(source)
+                lessons.append(Lesson(_quality(trial), TrainingExample(prompt.text, answer)))
+        return lessons
+
+    def _simplify(self, trial: Trial, deadline: Deadline) -> str:
+        """Return the program without what has no effect; drawings in their canonical form."""
+        inputs = _train_inputs(trial)
+        shapes = {img.shape for img in inputs}
+        strokes = read_strokes(trial.execution.program.source, inputs[0].shape)
+        if strokes is not None and len(shapes) == 1:
+            calls = [s.call(inputs[0].shape) for s in canonical_strokes(strokes, inputs)]
+            return build_program(calls)
         (program,) = prune_programs(
-            [trial.execution.program], _train_inputs(trial), self._pool, deadline=deadline
+            [trial.execution.program], inputs, self._pool, deadline=deadline
         )
-        return TrainingExample(prompt.text, self._prompter.template.answer(program.source))
+        return program.source
 
 
 def _train_inputs(trial: Trial) -> list[Grid]:
@@ -84,5 +139,5 @@ def _length(trial: Trial) -> tuple[int, str]:
     return len(source), source
 
 
-def _quality(trial: Trial) -> tuple[int, float]:
+def _quality(trial: Trial) -> Quality:
     return trial.candidate.train_exact, trial.candidate.pixel_accuracy

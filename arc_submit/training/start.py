@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import LoraConfig as PeftLoraConfig
 from peft import PeftModel, get_peft_model
 from peft.tuners.lora import torchao as peft_torchao
@@ -43,7 +44,7 @@ def build_start(recipe: Recipe, device: str) -> tuple[Any, Any, int]:
     else:
         start = recipe.adapter.start
         model = (
-            build_adapter(model, recipe.adapter)
+            build_adapter(model, recipe.adapter, seed=recipe.seed)
             if start is None
             else load_adapter(model, Path(start), is_trainable=True)
         )
@@ -71,8 +72,8 @@ def build_model(shape: ShapeConfig, tokenizer: Any) -> LlamaForCausalLM:
     )
 
 
-def build_adapter(model: Any, config: LoraConfig) -> Any:
-    """Put a new adapter into a model."""
+def build_adapter(model: Any, config: LoraConfig, *, seed: int = 0) -> Any:
+    """Put a new adapter into a model; ``seed`` starts its weights."""
     modules = config.target_modules
     peft_config = PeftLoraConfig(
         r=config.r,
@@ -82,7 +83,8 @@ def build_adapter(model: Any, config: LoraConfig) -> Any:
         target_modules=modules if isinstance(modules, str) else list(modules),
         task_type="CAUSAL_LM",
     )
-    with _quiet_peft():
+    with _quiet_peft(), torch.random.fork_rng():
+        torch.manual_seed(seed)
         return get_peft_model(model, peft_config)
 
 

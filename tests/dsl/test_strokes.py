@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from conftest import grid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arc_submit.dsl.generators.base import build_program, compile_program
-from arc_submit.dsl.generators.strokes import Stroke, canonical_strokes, draw
+from arc_submit.dsl.generators.base import compile_program
+from arc_submit.dsl.program import build_program
+from arc_submit.dsl.strokes import Stroke, canonical_strokes, draw, read_strokes
 
 BLACK = np.zeros((5, 6), dtype=np.int8)
 CANVASES = [BLACK, grid("123412", "000000", "330033", "111111", "020202")]
@@ -58,3 +60,35 @@ def test_strokes_that_commute_are_sorted_and_no_others() -> None:
 def test_a_stroke_reaches_no_further_than_it_is_seen() -> None:
     under, over = Stroke(0, 0, 0, 5, 1), Stroke(0, 3, 4, 5, 2)
     assert canonical_strokes([under, over], [BLACK]) == [Stroke(0, 0, 0, 2, 1), over]
+
+
+@given(st.lists(any_stroke(), min_size=1, max_size=6))
+def test_a_drawing_is_read_back_from_its_program(strokes: list[Stroke]) -> None:
+    shape = CANVASES[0].shape
+    source = build_program([stroke.call(shape) for stroke in strokes])
+    read = read_strokes(source, shape)
+    assert read is not None
+    assert all(np.array_equal(draw(read, c), draw(strokes, c)) for c in CANVASES)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "draw_line(img, (0, 9), (4, 2), 5)",
+        "draw_line(img, (3, 3), (9, 9), 5)",
+        "draw_pixel(img, (40, 0), 5)",
+        "draw_pixel(img, (0, 0), 12)",
+        "draw_pixel(img, (0, 0), img[0, 0])",
+        "flip(img, 0)",
+    ],
+)
+def test_what_does_more_or_less_than_draw_is_left_to_others(call: str) -> None:
+    assert read_strokes(build_program([call]), CANVASES[0].shape) is None
+
+
+def test_a_stroke_is_clipped_as_the_primitive_clips() -> None:
+    shape = CANVASES[0].shape
+    source = build_program(["draw_rectangle(img, (3, 2), (1, 20), 5)"])
+    read = read_strokes(source, shape)
+    expected = compile_program(source)(CANVASES[0])
+    assert read is not None and np.array_equal(draw(read, CANVASES[0]), expected)

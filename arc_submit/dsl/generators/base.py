@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,12 +23,6 @@ class GeneratedTask:
         """Return all pairs as train pairs; the first input stands for the test input too."""
         pairs = zip(self.inputs, self.outputs, strict=True)
         return Task(task_id, tuple(Pair(*pair) for pair in pairs), self.inputs[:1])
-
-
-def build_program(calls: Sequence[str]) -> str:
-    """Return the source of a program that applies calls such as ``flip(img, 0)`` in order."""
-    lines = [f"    img = {call}" for call in calls]
-    return "\n".join(["def task(img):", *lines, "    return img"])
 
 
 def apply_call(call: str, img: Grid) -> Grid:

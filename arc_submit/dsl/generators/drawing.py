@@ -11,8 +11,9 @@ import numpy as np
 
 from arc_submit.arc.grid import Grid, freeze
 from arc_submit.dsl.generators import scenes
-from arc_submit.dsl.generators.base import GeneratedTask, build_program
-from arc_submit.dsl.generators.strokes import Stroke, canonical_strokes, draw
+from arc_submit.dsl.generators.base import GeneratedTask
+from arc_submit.dsl.program import build_program
+from arc_submit.dsl.strokes import Stroke, canonical_strokes, draw
 
 Shape = tuple[int, int]
 Canvas = Callable[[np.random.Generator, Shape], Grid]

@@ -6,8 +6,9 @@ import numpy as np
 
 from arc_submit.arc.grid import Grid, freeze, grids_equal
 from arc_submit.dsl.generators import scenes
-from arc_submit.dsl.generators.base import GeneratedTask, apply_call, build_program, is_legal
+from arc_submit.dsl.generators.base import GeneratedTask, apply_call, is_legal
 from arc_submit.dsl.generators.steps import Step, random_step
+from arc_submit.dsl.program import build_program
 
 
 def generate_transform(

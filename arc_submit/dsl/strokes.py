@@ -7,6 +7,7 @@ narrowest call, and strokes that may change places stand in the order of their f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -53,6 +54,50 @@ class Stroke:
                 return f"draw_vertical_line(img, {left}, {self.color})"
         name = "draw_line" if self.slope or top == bottom or left == right else "draw_rectangle"
         return f"{name}(img, ({top}, {left}), ({bottom}, {right}), {self.color})"
+
+
+def read_strokes(source: str, shape: tuple[int, ...]) -> list[Stroke] | None:
+    """Return the strokes of a program that only draws, as they fall on a canvas of a shape.
+
+    None where it does anything else, or a diagonal leaves the canvas.
+    """
+    head, *body, tail = source.rstrip().split("\n") if source.count("\n") else ("", "")
+    if head != "def task(img):" or tail.strip() != "return img":
+        return None
+    strokes = []
+    for line in body:
+        match = re.fullmatch(r" +img = (draw_\w+)\(img, ([\d, ()]+)\)", line)
+        stroke = match and _read_stroke(match[1], match[2], shape)
+        if stroke is None:
+            return None
+        strokes.append(stroke)
+    return strokes
+
+
+def _read_stroke(name: str, arguments: str, shape: tuple[int, ...]) -> Stroke | None:
+    *point, color = map(int, re.findall(r"\d+", arguments))
+    height, width = shape
+    match name, point:
+        case "draw_pixel", [row, col]:
+            ends = (row, col, row, col)
+        case "draw_horizontal_line", [row]:
+            ends = (row, 0, row, width - 1)
+        case "draw_vertical_line", [col]:
+            ends = (0, col, height - 1, col)
+        case (("draw_line" | "draw_rectangle"), [top, left, bottom, right]):
+            ends = (top, left, bottom, right)
+        case _:
+            return None
+    (top, bottom), (left, right) = sorted(ends[::2]), sorted(ends[1::2])
+    is_inside = bottom < height and right < width
+    slope = 0
+    if name == "draw_line" and top != bottom and left != right:
+        if bottom - top != right - left or not is_inside:
+            return None
+        slope = 1 if (ends[0] < ends[2]) == (ends[1] < ends[3]) else -1
+    if color > 9 or top >= height or left >= width:
+        return None
+    return Stroke(top, left, min(bottom, height - 1), min(right, width - 1), color, slope)
 
 
 def draw(strokes: Iterable[Stroke], canvas: Grid) -> Grid:
