@@ -273,6 +273,8 @@ def build_tools(config: RunConfig, device: str) -> Tools:
 def build_prompter(model: LanguageModel, *, max_new_tokens: int) -> Prompter:
     """Return what asks a model for programs, with room left for the answer.
 
+    An answer is never given more than half of the context.
+
     Raises:
         ConfigError: if there is no such prompt template or grid encoder, or the template asks for
             grids.
@@ -289,5 +291,5 @@ def build_prompter(model: LanguageModel, *, max_new_tokens: int) -> Prompter:
         template=template,
         encoder=build_encoder(model.settings.grid_encoder),
         count_tokens=lambda text: len(encode_prompt(model.tokenizer, text)),
-        max_tokens=model.max_context - max_new_tokens,
+        max_tokens=model.max_context - min(max_new_tokens, model.max_context // 2),
     )

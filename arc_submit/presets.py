@@ -1,7 +1,7 @@
 """Named settings of hindsight experience replay, as parts of a configuration.
 
-``seed-v1`` and ``seed-v2`` are those of the seeds' iterations 5 and 8, as far as a model's context
-allows; their learning rate suits a pretrained model of half a billion weights. ``small-rounds``
+``seed-v1`` and ``seed-v2`` are those of the seeds' iterations 5 and 8; their learning rate suits a
+pretrained model of half a billion weights. ``small-rounds``
 and ``wide-rounds`` are the project's own, for the bundled model: few programs a round need the
 fewest programs in all, many a round the fewest rounds.
 """
@@ -48,7 +48,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "sampling": {
             "draws": [{"count": 8, "temperature": 0.1}, {"count": 128, "temperature": 0.9}],
             "top_p": 0.95,
-            "max_new_tokens": 1024,
+            "max_new_tokens": 3072,
         },
         "test_time_training": {**_SEED_TRAINING, "max_rounds": 50, "novelty": "new"},
     },

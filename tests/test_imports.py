@@ -28,6 +28,7 @@ LIGHT = {
     "the coordinator": "import arc_submit.runtime.coordinator",
     "solving commands": "import arc_submit.cli.solve",
     "checking commands": "import arc_submit.cli.check",
+    "drawing": "import arc_submit.cli.draw",
     "doctor": "import arc_submit.cli.doctor",
     "a sandbox child": "import arc_submit.execution.child",
     "a recipe check": "import arc_submit.training.recipe",
@@ -65,6 +66,7 @@ def test_every_command_leads_to_a_function(name: str) -> None:
         "score": ["file", "--solutions", "file"],
         "validate": ["file", "--challenges", "file"],
         "train": ["--recipe", "file", "--output", "folder"],
+        "draw": ["chick"],
         "merge": ["--adapter", "folder", "--output", "folder"],
     }
     options = build_parser().parse_args([name, *required.get(name, [])])

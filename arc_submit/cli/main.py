@@ -71,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_merge(commands)
     _add_evaluate(commands)
+    _add_draw(commands)
     return parser
 
 
@@ -187,6 +188,36 @@ def _add_evaluate(commands: _Commands) -> None:
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--temperature", type=float, default=0.6)
     parser.add_argument("--seed", type=int, default=1_000_003)
+    _add_json(parser)
+
+
+def _add_draw(commands: _Commands) -> None:
+    parser = _add(
+        commands, "draw", "draw:draw", "Draw pictures by hindsight experience replay, and measure"
+    )
+    parser.add_argument(
+        "pictures",
+        metavar="PICTURE",
+        nargs="+",
+        help="a name such as 25-squares, 'all', a small PNG, or a JSON file with one ARC task",
+    )
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="runs of each picture")
+    parser.add_argument("--first-seed", type=int, default=0, metavar="K")
+    parser.add_argument("--preset", metavar="NAME", help="default: small-rounds, or --config alone")
+    parser.add_argument("--config", metavar="FILE", help="a submission_config.json")
+    parser.add_argument("--model", metavar="FOLDER", help="'bundled' or a model folder")
+    parser.add_argument(
+        "--max-rounds",
+        type=int,
+        metavar="N",
+        help="rounds of training and sampling after the first",
+    )
+    parser.add_argument("--limit", metavar="TIME", help="most time of one run, such as 90s or 10m")
+    parser.add_argument(
+        "--shuffled", action="store_true", help="train in random order, without any reward"
+    )
+    parser.add_argument("--frozen", action="store_true", help="do not train at all, for comparison")
+    parser.add_argument("--output", metavar="DIR", help="default: runs/<date and time>")
     _add_json(parser)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from statistics import median
 from typing import Any
 
 Rows = list[tuple[str, str]]
@@ -49,6 +52,33 @@ def metric_table(figures: Mapping[str, Any]) -> list[list[str]]:
     names = figures[kinds[0]]
     head = ["mean over tasks", *(kind.replace("_", " ") for kind in kinds)]
     return [head, *([name, *(percent(figures[kind][name]) for kind in kinds)] for name in names)]
+
+
+def draw_table(runs: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Return one row per task of runs in their tasks' order, under a row of heads.
+
+    A run that did not solve its task counts as longer than any other; where that leaves no
+    median, there is a dash.
+    """
+    head = ["task", "solved", "rounds", "programs", "seconds", "best accuracy"]
+    rows = []
+    for task, group in groupby(runs, key=lambda run: run["task"]):
+        of_task = list(group)
+        solved = sum(run["solved"] for run in of_task)
+        medians = [
+            _median([run[name] if run["solved"] else math.inf for run in of_task], digits)
+            for name, digits in (("rounds", 0), ("programs", 0), ("seconds", 1))
+        ]
+        best = max((share for run in of_task for share in run["best_accuracy"]), default=0.0)
+        rows.append([task, f"{solved} of {len(of_task)}", *medians, percent(best)])
+    return [head, *rows]
+
+
+def _median(values: Sequence[float], digits: int) -> str:
+    middle = median(values)
+    if math.isinf(middle):
+        return "-"
+    return f"{middle:.{digits}f}" if digits else f"{middle:g}"
 
 
 def percent(share: float) -> str:

@@ -119,7 +119,10 @@ def _write(
 ) -> Iterator[tuple[Draw, tuple[str, float, int]]]:
     """Write one completion per draw; yield the finished ones in the draws' order."""
     state = _Rows(prefix.expand(rows), draws, lm.device)
-    limits = torch.tensor([draw.params.max_new_tokens for draw in draws], device=lm.device)
+    room = max(lm.max_context - prefix.mask.shape[1], 1)
+    limits = torch.tensor(
+        [min(draw.params.max_new_tokens, room) for draw in draws], device=lm.device
+    )
     tokens = torch.full((len(draws), int(limits.max())), -1, dtype=torch.long, device=lm.device)
     logprobs = torch.zeros(len(draws), device=lm.device)
     is_done = torch.zeros(len(draws), dtype=torch.bool, device=lm.device)
