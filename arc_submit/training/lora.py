@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +12,15 @@ from torch import Tensor, nn
 from arc_submit.clock import Deadline
 from arc_submit.config import TestTimeTrainingConfig
 from arc_submit.models.loading import LanguageModel, has_bfloat16
+from arc_submit.training.adapter import build_layers
+from arc_submit.training.attention import keeps_samples_apart, samples_apart
 from arc_submit.training.loss import AnswerLoss
-from arc_submit.training.samples import build_sample, collate
+from arc_submit.training.samples import Batch, build_sample, chain, collate
 from arc_submit.training.start import build_adapter
-from arc_submit.types import TrainingExample
+from arc_submit.types import TrainingExample, TrainingSample
+
+_SHAPE_MULTIPLE = 32
+"""Tokens of a row; on a CPU each new shape costs more than its first product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,49 +37,74 @@ class LoraTrainer:
     def __init__(self, language_model: LanguageModel, config: TestTimeTrainingConfig) -> None:
         self._lm = language_model
         self._config = config
-        self._peft: Any = build_adapter(language_model.model, config.lora)
-        self._loss = AnswerLoss(language_model.model)
-        is_cast = language_model.model.dtype == torch.float32 and has_bfloat16(
-            language_model.device
+        model, device = language_model.model.eval(), language_model.device
+        self._loss = AnswerLoss(model)
+        self._in_a_row = keeps_samples_apart(model)
+        is_cast = model.dtype == torch.float32 and has_bfloat16(device)
+        self._autocast = torch.autocast(device.type, torch.bfloat16, enabled=is_cast)
+        self._layers = build_layers(
+            build_adapter(model, config.lora), torch.bfloat16 if is_cast else model.dtype
         )
-        self._autocast = torch.autocast(language_model.device.type, torch.bfloat16, enabled=is_cast)
-        language_model.model.eval()
-        self._parameters = [p for p in self._peft.parameters() if p.requires_grad]
-        self._initial = [p.detach().clone() for p in self._parameters]
+        self._initial = [matrix.detach().clone() for matrix in self._layers.matrices]
         self.reset(seed=0)
 
     def reset(self, *, seed: int) -> None:
         """Forget all training: the model answers as its base does. ``seed`` starts the adapter."""
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
-            for parameter, initial in zip(self._parameters, self._initial, strict=True):
-                parameter.copy_(_restart(initial, generator))
-        self._optimizer = torch.optim.AdamW(
-            self._parameters, lr=self._config.learning_rate, weight_decay=0.0, fused=True
-        )
-        self._peft.base_model.disable_adapter_layers()
+            for matrix, initial in zip(self._layers.matrices, self._initial, strict=True):
+                matrix.copy_(_restart(initial, generator))
+        self._optimizer = self._build_optimizer()
+        self._layers.switch_off()
 
     def fit(self, examples: Sequence[TrainingExample], *, deadline: Deadline) -> FitStats:
-        """Take one step per batch of examples, in the order given, until the deadline."""
-        self._peft.base_model.enable_adapter_layers()
+        """Take a step per batch of examples, in the order given, in each of the configured epochs.
+
+        No step begins after the deadline.
+        """
         samples = [build_sample(example, self._lm.tokenizer) for example in examples]
         samples = [s for s in samples if len(s.token_ids) <= self._lm.max_context]
-        losses = []
-        for start in range(0, len(samples), self._config.batch_size):
-            if deadline.has_passed:
-                break
-            batch = collate(
-                samples[start : start + self._config.batch_size],
-                pad_id=self._lm.tokenizer.pad_token_id or 0,
-            )
-            with self._autocast:
-                loss = self._loss(batch.to(self._lm.device)) / batch.n_labels
-            loss.backward()
-            nn.utils.clip_grad_norm_(self._parameters, 1.0)
-            self._optimizer.step()
-            self._optimizer.zero_grad()
-            losses.append(float(loss.detach()))
+        size = self._config.batch_size
+        batches = [samples[start : start + size] for start in range(0, len(samples), size)]
+        batches *= self._config.epochs
+        if not self._config.keep_optimizer:
+            self._optimizer = self._build_optimizer()
+        losses: list[float] = []
+        with samples_apart(self._lm.model) if self._in_a_row else nullcontext():
+            for batch in batches:
+                if deadline.has_passed:
+                    break
+                for group in self._optimizer.param_groups:
+                    group["lr"] = self._rate(len(losses), len(batches))
+                losses.append(self._take_step(self._stack(batch)))
+        self._layers.settle()
         return FitStats(len(losses), sum(losses) / len(losses) if losses else 0.0)
+
+    def _build_optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(
+            self._layers.parameters, lr=self._config.learning_rate, weight_decay=0.0, fused=True
+        )
+
+    def _rate(self, step: int, steps: int) -> float:
+        warmup = self._config.warmup * steps
+        share = 1 - step / steps if self._config.schedule == "linear" else 1.0
+        return self._config.learning_rate * min(share, (step + 1) / max(warmup, 1))
+
+    def _stack(self, samples: Sequence[TrainingSample]) -> Batch:
+        pad_id = self._lm.tokenizer.pad_token_id or 0
+        if self._in_a_row:
+            return chain(samples, pad_id=pad_id, multiple=_SHAPE_MULTIPLE)
+        return collate(samples, pad_id=pad_id)
+
+    def _take_step(self, batch: Batch) -> float:
+        self._layers.begin_step()
+        with self._autocast:
+            loss = self._loss(batch.to(self._lm.device)) / batch.n_labels
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._layers.parameters, 1.0)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        return float(loss.detach())
 
 
 def _restart(initial: Tensor, generator: torch.Generator) -> Tensor:

@@ -25,11 +25,13 @@ class AnswerLoss(nn.Module):
         Padding stands on the right and attention is causal, so no mask is needed where a row
         holds one sample: no answer token sees padding.
         """
+        apart = {} if batch.lengths is None else {"lengths": batch.lengths}
         hidden = self._decode(
             input_ids=batch.token_ids,
             position_ids=batch.position_ids,
             attention_mask=batch.mask,
             use_cache=False,
+            **apart,
         )[0]
         is_labelled = batch.labels != IGNORED
         logits: Tensor = self.model.get_output_embeddings()(hidden[is_labelled])

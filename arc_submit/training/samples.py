@@ -34,6 +34,8 @@ class Batch:
     mask: Tensor | None = None
     """(B, 1, T, T) float32: added to what a token makes of another, 0 or close to minus infinity;
     None where a row holds one sample."""
+    lengths: tuple[int, ...] | None = None
+    """Of the samples in the only row, the last one's with the padding; None for other batches."""
 
     @property
     def n_labels(self) -> int:
@@ -42,8 +44,13 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
-        tensors = (self.token_ids, self.labels, self.position_ids, self.mask)
-        return Batch(*(None if t is None else t.to(device) for t in tensors))  # type: ignore[arg-type]
+        return Batch(
+            self.token_ids.to(device),
+            self.labels.to(device),
+            None if self.position_ids is None else self.position_ids.to(device),
+            None if self.mask is None else self.mask.to(device),
+            self.lengths,
+        )
 
 
 def collate(samples: Sequence[TrainingSample], *, pad_id: int, multiple: int = 1) -> Batch:
@@ -79,6 +86,21 @@ def pack(samples: Sequence[TrainingSample], *, pad_id: int, width: int) -> Batch
     is_seen = (owner[:, None, :, None] == owner[:, None, None, :]).tril()
     mask = torch.zeros(is_seen.shape).masked_fill(~is_seen, torch.finfo(torch.float32).min)
     return Batch(batch.token_ids, batch.labels, position_ids, mask)
+
+
+def chain(samples: Sequence[TrainingSample], *, pad_id: int, multiple: int) -> Batch:
+    """Put all samples one after another into a single row, with T rounded up to a multiple.
+
+    No sample sees another under :mod:`arc_submit.training.attention`.
+    """
+    lengths = [len(sample.token_ids) for sample in samples]
+    padding = -sum(lengths) % multiple
+    batch = _fill([samples], sum(lengths) + padding, pad_id)
+    position_ids = torch.zeros_like(batch.token_ids)
+    for start, end in _spans(lengths):
+        position_ids[0, start:end] = torch.arange(end - start)
+    lengths[-1] += padding
+    return Batch(batch.token_ids, batch.labels, position_ids, lengths=tuple(lengths))
 
 
 def _fill(rows: Sequence[Sequence[TrainingSample]], width: int, pad_id: int) -> Batch:

@@ -13,6 +13,7 @@ from peft import LoraConfig as PeftLoraConfig
 from peft import PeftModel, get_peft_model
 from peft.tuners.lora import torchao as peft_torchao
 from transformers import LlamaConfig, LlamaForCausalLM
+from transformers.utils import logging as transformers_logging
 
 from arc_submit.config import LoraConfig, ModelConfig
 from arc_submit.errors import ModelError
@@ -29,6 +30,8 @@ def build_start(recipe: Recipe, device: str) -> tuple[Any, Any, int]:
     Raises:
         ModelError: if the recipe's model or adapter cannot be loaded.
     """
+    # Samples longer than the context are made, measured and left out: no news for the user.
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     if recipe.shape is not None:
         tokenizer = build_tokenizer(recipe.shape.max_context)
         model: Any = build_model(recipe.shape, tokenizer)

@@ -14,6 +14,7 @@ from arc_submit.clock import Deadline, ManualClock
 from arc_submit.config import ModelConfig, TestTimeTrainingConfig
 from arc_submit.models.loading import LanguageModel, load_model
 from arc_submit.training.lora import LoraTrainer
+from arc_submit.training.samples import Batch
 from arc_submit.types import TrainingExample
 
 EXAMPLES = [
@@ -22,9 +23,9 @@ EXAMPLES = [
 ]
 
 
-@pytest.fixture
-def model(tiny_model: Path) -> LanguageModel:
-    return load_model(ModelConfig(path=str(tiny_model)), "cpu")
+@pytest.fixture(params=["float32", "bfloat16"])
+def model(tiny_model: Path, request: pytest.FixtureRequest) -> LanguageModel:
+    return load_model(ModelConfig(path=str(tiny_model), dtype=request.param), "cpu")
 
 
 def _logits(model: LanguageModel) -> torch.Tensor:
@@ -35,7 +36,7 @@ def _logits(model: LanguageModel) -> torch.Tensor:
 
 def test_an_adapter_learns_and_a_reset_forgets(model: LanguageModel) -> None:
     before = _logits(model)
-    trainer = LoraTrainer(model, TestTimeTrainingConfig(learning_rate=0.01))
+    trainer = LoraTrainer(model, TestTimeTrainingConfig(learning_rate=0.003))
     trainer.reset(seed=1)
     assert torch.equal(_logits(model), before)
     losses = [trainer.fit(EXAMPLES, deadline=Deadline.never()).mean_loss for _ in range(40)]
@@ -45,6 +46,24 @@ def test_an_adapter_learns_and_a_reset_forgets(model: LanguageModel) -> None:
     assert torch.equal(_logits(model), before)
     again = [trainer.fit(EXAMPLES, deadline=Deadline.never()).mean_loss for _ in range(40)]
     assert again == losses
+
+
+def test_epochs_rates_and_optimizer_are_as_configured(model: LanguageModel) -> None:
+    settings = {"batch_size": 1, "epochs": 3, "warmup": 0.5, "schedule": "linear"}
+    config = TestTimeTrainingConfig.model_validate({**settings, "keep_optimizer": False})
+    trainer = LoraTrainer(model, config)
+    rates: list[float] = []
+    take_step = trainer._take_step
+
+    def note(batch: Batch) -> float:
+        rates.append(trainer._optimizer.param_groups[0]["lr"] / config.learning_rate)
+        return take_step(batch)
+
+    setattr(trainer, "_take_step", note)  # noqa: B010
+    optimizer = trainer._optimizer
+    assert trainer.fit(EXAMPLES, deadline=Deadline.never()).steps == 6
+    assert rates == pytest.approx([1 / 3, 2 / 3, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
+    assert trainer._optimizer is not optimizer
 
 
 def test_the_torchao_of_the_kaggle_image_is_no_obstacle(tiny_model: Path, tmp_path: Path) -> None:
