@@ -15,7 +15,12 @@ import numpy as np
 
 from arc_submit.arc.grid import Grid, freeze, parse_rows
 from arc_submit.errors import ConfigError
-from arc_submit.prompting.tiles import TileEncoder
+from arc_submit.prompting.tiles import (
+    TileEncoder,
+    find_background,
+    read_header,
+    write_header,
+)
 
 
 class GridEncoder(Protocol):
@@ -90,9 +95,8 @@ class RunEncoder:
     """
 
     def encode(self, grid: Grid) -> str:
-        height, width = grid.shape
-        background = int(np.bincount(grid.ravel()).argmax())
-        lines = [f"{height}x{width} bg {background}"]
+        background = find_background(grid)
+        lines = [write_header(grid.shape, background)]
         for (first, last), row in _row_groups(grid):
             runs = [f" {c}@{start}-{end}" for c, start, end in _runs(row) if c != background]
             if runs:
@@ -101,11 +105,8 @@ class RunEncoder:
 
     def decode(self, text: str) -> Grid:
         header, *lines = text.split("\n")
-        match = re.fullmatch(r"(\d+)x(\d+) bg (\d)", header)
-        if match is None:
-            raise ValueError("the first line does not state shape and background")
-        height, width, background = map(int, match.groups())
-        grid = np.full((height, width), background)
+        shape, background = read_header(header)
+        grid = np.full(shape, background)
         for line in lines:
             if re.fullmatch(r"r\d+-\d+( \d@\d+-\d+)+", line) is None:
                 raise ValueError(f"not a line of runs: {line!r}")

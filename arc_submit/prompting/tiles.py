@@ -51,9 +51,8 @@ class TileEncoder:
     """
 
     def encode(self, grid: Grid) -> str:
-        height, width = grid.shape
-        background = int(np.bincount(grid.ravel()).argmax())
-        lines = [f"{height}x{width} bg {background}"]
+        background = find_background(grid)
+        lines = [write_header(grid.shape, background)]
         tiles = sorted(_Tiling(grid.tolist(), background))
         for (top, bottom), row in groupby(tiles, key=lambda tile: (tile.top, tile.bottom)):
             rows = f"r{top}" if top == bottom else f"r{top}-{bottom}"
@@ -62,10 +61,7 @@ class TileEncoder:
 
     def decode(self, text: str) -> Grid:
         header, *lines = text.split("\n")
-        match = re.fullmatch(r"(\d+)x(\d+) bg (\d)", header)
-        if match is None:
-            raise ValueError("the first line does not state shape and background")
-        height, width, background = map(int, match.groups())
+        (height, width), background = read_header(header)
         grid = np.full((height, width), background)
         for line in lines:
             for tile in _read_line(line):
@@ -76,6 +72,29 @@ class TileEncoder:
         if self.encode(freeze(grid)) != text:
             raise ValueError("the tiles are not those of any grid")
         return parse_rows(grid.tolist())
+
+
+def find_background(grid: Grid) -> int:
+    """Return the most common colour."""
+    return int(np.bincount(grid.ravel()).argmax())
+
+
+def write_header(shape: tuple[int, ...], background: int) -> str:
+    """Return the first line of a grid that is written as what stands on its background."""
+    return f"{shape[0]}x{shape[1]} bg {background}"
+
+
+def read_header(line: str) -> tuple[tuple[int, int], int]:
+    """Return shape and background of such a line.
+
+    Raises:
+        ValueError: if it states none.
+    """
+    match = re.fullmatch(r"(\d+)x(\d+) bg (\d)", line)
+    if match is None:
+        raise ValueError("the first line does not state shape and background")
+    height, width, background = map(int, match.groups())
+    return (height, width), background
 
 
 class _Tiling:
