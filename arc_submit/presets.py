@@ -57,7 +57,12 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
             "draws": [{"count": 8, "temperature": 0.1}, {"count": 128, "temperature": 0.9}],
             "max_new_tokens": 1024,
         },
-        "test_time_training": {"max_rounds": 30, "max_examples": 64},
+        "test_time_training": {
+            "max_rounds": 30,
+            "max_examples": 128,
+            "learning_rate": 3e-3,
+            "replay": {"best": 32},
+        },
     },
     "small-rounds": {
         "sampling": {
