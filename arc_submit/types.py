@@ -173,6 +173,13 @@ class Trial:
     execution: Execution
     candidate: Candidate
 
+    @property
+    def train_outputs(self) -> tuple[Grid, ...] | None:
+        """What the program made of the train inputs; None where it failed on one."""
+        outputs = self.execution.outputs[: len(self.view.task.train)]
+        grids = tuple(output for output in outputs if not isinstance(output, Failure))
+        return grids if len(grids) == len(outputs) else None
+
 
 # ---- stage 3: test-time training
 

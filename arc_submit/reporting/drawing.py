@@ -150,7 +150,8 @@ def draw_canvas(
 
 def _measure(done: Round, seen: set[_OutputsKey]) -> DrawnRound:
     """Return a round's figures; ``seen`` holds the outputs of earlier rounds, and grows."""
-    unique = {key for trial in done.trials if (key := _outputs_key(trial)) is not None}
+    made = [outputs for trial in done.trials if (outputs := trial.train_outputs) is not None]
+    unique = {tuple(map(grid_key, outputs)) for outputs in made}
     novel = unique - seen
     seen |= novel
     best = max(done.trials, key=_rank, default=None)
@@ -171,13 +172,6 @@ def _measure(done: Round, seen: set[_OutputsKey]) -> DrawnRound:
         n_examples=done.n_examples,
         seconds=done.seconds,
     )
-
-
-def _outputs_key(trial: Trial) -> _OutputsKey | None:
-    """What is equal exactly for equal outputs on the train inputs; None where one is missing."""
-    outputs = trial.execution.outputs[: len(trial.view.task.train)]
-    grids = [output for output in outputs if not isinstance(output, Failure)]
-    return tuple(map(grid_key, grids)) if len(grids) == len(outputs) else None
 
 
 def _rank(trial: Trial) -> tuple[float, int, int]:

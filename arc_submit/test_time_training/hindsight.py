@@ -23,7 +23,7 @@ from arc_submit.execution.prune import prune_programs
 from arc_submit.prompting import Prompter
 from arc_submit.seeds import derive_seed
 from arc_submit.test_time_training.replay import Lesson, Quality, ReplayBuffer
-from arc_submit.types import Failure, TrainingExample, Trial
+from arc_submit.types import TrainingExample, Trial
 
 _T = TypeVar("_T")
 _OutputsKey: TypeAlias = tuple[tuple[int, int, bytes], ...]
@@ -95,7 +95,9 @@ class Hindsight:
     def _relabel_all(self, trials: Sequence[Trial], deadline: Deadline) -> list[Lesson]:
         lessons = []
         for trial in trials:
-            pairs = [Pair(*p) for p in zip(_train_inputs(trial), _outputs(trial), strict=True)]
+            assert trial.train_outputs is not None, "others have no key and are not chosen"
+            made = zip(_train_inputs(trial), trial.train_outputs, strict=True)
+            pairs = [Pair(*pair) for pair in made]
             achieved = replace(trial.view.task, train=tuple(pairs))
             prompt = self._prompter.render(replace(trial.view, task=achieved))
             if prompt is not None:
@@ -122,16 +124,11 @@ def _train_inputs(trial: Trial) -> list[Grid]:
     return [pair.input for pair in trial.view.task.train]
 
 
-def _outputs(trial: Trial) -> list[Grid]:
-    """The grids achieved on train inputs: fewer than those where the program failed."""
-    outputs = trial.execution.outputs[: len(trial.view.task.train)]
-    return [output for output in outputs if not isinstance(output, Failure)]
-
-
 def _outputs_key(trial: Trial) -> _OutputsKey | None:
     """What makes a relabelled task a new one; None where the program failed on a train input."""
-    inputs, outputs = _train_inputs(trial), _outputs(trial)
-    return tuple(map(grid_key, (*inputs, *outputs))) if len(inputs) == len(outputs) else None
+    if trial.train_outputs is None:
+        return None
+    return tuple(map(grid_key, (*_train_inputs(trial), *trial.train_outputs)))
 
 
 def _length(trial: Trial) -> tuple[int, str]:
