@@ -84,7 +84,8 @@ def solve_task(
         factor = exploration.factor
         prompts = _build_prompts(task, tools, config, len(rounds))
         completions, trials = _sample(prompts, factor, tools, config, len(rounds), deadline)
-        stop = _reason_to_stop(prompts, trials, len(rounds), begun, tools.clock, config, deadline)
+        elapsed_s = tools.clock.now() - begun
+        stop = _reason_to_stop(prompts, trials, len(rounds), elapsed_s, config, deadline)
         lessons = NO_LESSONS
         if stop is None:
             lessons = hindsight.relabel(trials, deadline=deadline)
@@ -147,8 +148,7 @@ def _reason_to_stop(
     prompts: Sequence[Prompt],
     trials: Sequence[Trial],
     round_index: int,
-    begun: float,
-    clock: Clock,
+    elapsed_s: float,
     config: RunConfig,
     deadline: Deadline,
 ) -> StopReason | None:
@@ -160,7 +160,7 @@ def _reason_to_stop(
     if round_index == config.test_time_training.max_rounds:
         return StopReason.DEADLINE if deadline.has_passed else StopReason.MAX_ROUNDS
     # The next round will take as long as this one, its training not counted.
-    if deadline.has_passed or deadline.remaining_s < clock.now() - begun:
+    if deadline.has_passed or deadline.remaining_s < elapsed_s:
         return StopReason.DEADLINE
     return None
 
