@@ -153,6 +153,17 @@ class ReplayConfig(_Part):
     """So many of the others."""
 
 
+class CompositionConfig(_Part):
+    """Examples from joined programs of the model, by which it learns to write longer ones."""
+
+    count: Annotated[int, Field(ge=0)] = 0
+    """Joined programs per round; none is ever compared with the task's outputs."""
+    max_parents: Annotated[int, Field(ge=2)] = 4
+    """Most programs joined in one; the number is drawn anew for each."""
+    pool: Annotated[int, Field(ge=2)] = 64
+    """Joined are programs among so many of the best of all rounds, or any if shuffled."""
+
+
 class ExplorationConfig(_Part):
     """What keeps a model from writing the same program over and over."""
 
@@ -182,6 +193,7 @@ class TestTimeTrainingConfig(_Part):
     max_prompt_tokens: Annotated[int, Field(ge=1)] = 512
     """Longest prompt of an example; a longer one shows fewer train pairs."""
     replay: ReplayConfig = ReplayConfig()
+    composition: CompositionConfig = CompositionConfig()
     exploration: ExplorationConfig = ExplorationConfig()
     epochs: Annotated[int, Field(ge=1)] = 1
     """Passes over a round's examples."""

@@ -6,7 +6,7 @@ Failures inside a task are values here (:class:`Failure`, :class:`ParseFailure`,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -143,6 +143,12 @@ class Execution:
     """One per input, in order."""
     seconds: float
 
+    @property
+    def grids(self) -> tuple[Grid, ...] | None:
+        """The outputs; None where there is a failure among them."""
+        grids = tuple(output for output in self.outputs if not isinstance(output, Failure))
+        return grids if len(grids) == len(self.outputs) else None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
@@ -177,8 +183,7 @@ class Trial:
     def train_outputs(self) -> tuple[Grid, ...] | None:
         """What the program made of the train inputs; None where it failed on one."""
         outputs = self.execution.outputs[: len(self.view.task.train)]
-        grids = tuple(output for output in outputs if not isinstance(output, Failure))
-        return grids if len(grids) == len(outputs) else None
+        return replace(self.execution, outputs=outputs).grids
 
 
 # ---- stage 3: test-time training

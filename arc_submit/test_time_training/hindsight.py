@@ -10,9 +10,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
-from arc_submit.arc.grid import Grid, grid_key
 from arc_submit.arc.task import Pair
 from arc_submit.clock import Deadline
 from arc_submit.config import TestTimeTrainingConfig
@@ -22,11 +21,12 @@ from arc_submit.execution.pool import ExecutionPool
 from arc_submit.execution.prune import prune_programs
 from arc_submit.prompting import Prompter
 from arc_submit.seeds import derive_seed
+from arc_submit.test_time_training.achieved import Achieved, GridsKey, find_achieved
+from arc_submit.test_time_training.composition import compose, is_joinable
 from arc_submit.test_time_training.replay import Lesson, Quality, ReplayBuffer
 from arc_submit.types import TrainingExample, Trial
 
 _T = TypeVar("_T")
-_OutputsKey: TypeAlias = tuple[tuple[int, int, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ class Hindsight:
         self._config = config
         self._seed = seed
         self._rounds = 0
-        self._seen: set[_OutputsKey] = set()
+        self._seen: set[GridsKey] = set()
+        self._parents: list[Achieved] = []
         self._replay = ReplayBuffer(config.replay)
 
     def relabel(self, trials: Sequence[Trial], *, deadline: Deadline) -> Lessons:
@@ -67,21 +68,15 @@ class Hindsight:
         """
         rng = random.Random(derive_seed(self._seed, "hindsight", self._rounds))
         self._rounds += 1
-        unique: dict[_OutputsKey, Trial] = {}
-        for trial in sorted(trials, key=_length):
-            key = _outputs_key(trial)
-            if key is not None:
-                unique.setdefault(key, trial)
-        novel = {key: trial for key, trial in unique.items() if key not in self._seen}
+        unique = find_achieved(trials)
+        novel = {key: achieved for key, achieved in unique.items() if key not in self._seen}
         self._seen.update(novel)
         wanted = list((novel if self._config.novelty == "new" else unique).values())
-        chosen = self._order(wanted, _quality, rng)
-        if self._config.order == "descending":
-            chosen = chosen[: self._config.max_examples]
-        else:
-            chosen = chosen[-self._config.max_examples :]
-        lessons = self._relabel_all(chosen, deadline)
+        chosen = self._take_best(wanted, self._config.max_examples, rng)
+        self._parents += [done for done in novel.values() if is_joinable(done.program)]
+        lessons = self._teach(chosen, deadline)
         lessons += self._replay.recall(lessons, rng)
+        lessons += self._teach(self._compose(rng, deadline), deadline)
         ordered = self._order(lessons, lambda lesson: lesson.quality, rng)
         return Lessons([lesson.example for lesson in ordered], len(unique), len(novel))
 
@@ -92,49 +87,37 @@ class Hindsight:
             return rng.sample(items, len(items))
         return sorted(items, key=quality, reverse=self._config.order == "descending")
 
-    def _relabel_all(self, trials: Sequence[Trial], deadline: Deadline) -> list[Lesson]:
+    def _take_best(self, items: list[Achieved], count: int, rng: random.Random) -> list[Achieved]:
+        """Return the best in the configured order, or any if shuffled."""
+        ordered = self._order(items, lambda item: item.quality, rng)
+        return ordered[:count] if self._config.order == "descending" else ordered[-count:]
+
+    def _compose(self, rng: random.Random, deadline: Deadline) -> list[Achieved]:
+        """Return what joined programs do that no program of the model did."""
+        config = self._config.composition
+        parents = self._take_best(self._parents, config.pool, rng)
+        made = compose(parents, config, rng, self._pool, deadline=deadline)
+        return [achieved for achieved in made if achieved.key not in self._seen]
+
+    def _teach(self, achieved: Sequence[Achieved], deadline: Deadline) -> list[Lesson]:
+        """Return the lessons that fit the prompt."""
         lessons = []
-        for trial in trials:
-            assert trial.train_outputs is not None, "others have no key and are not chosen"
-            made = zip(_train_inputs(trial), trial.train_outputs, strict=True)
-            pairs = [Pair(*pair) for pair in made]
-            achieved = replace(trial.view.task, train=tuple(pairs))
-            prompt = self._prompter.render(replace(trial.view, task=achieved))
+        for done in achieved:
+            pairs = map(Pair, done.inputs, done.outputs)
+            task = replace(done.view.task, train=tuple(pairs))
+            prompt = self._prompter.render(replace(done.view, task=task))
             if prompt is not None:
-                source = self._simplify(trial, deadline)
-                answer = self._prompter.template.answer(source)
-                lessons.append(Lesson(_quality(trial), TrainingExample(prompt.text, answer)))
+                answer = self._prompter.template.answer(self._simplify(done, deadline))
+                lessons.append(Lesson(done.quality, TrainingExample(prompt.text, answer)))
         return lessons
 
-    def _simplify(self, trial: Trial, deadline: Deadline) -> str:
+    def _simplify(self, done: Achieved, deadline: Deadline) -> str:
         """Return the program without what has no effect; drawings in their canonical form."""
-        inputs = _train_inputs(trial)
+        inputs = done.inputs
         shapes = {img.shape for img in inputs}
-        strokes = read_strokes(trial.execution.program.source, inputs[0].shape)
+        strokes = read_strokes(done.program.source, inputs[0].shape)
         if strokes is not None and len(shapes) == 1:
             calls = [s.call(inputs[0].shape) for s in canonical_strokes(strokes, inputs)]
             return build_program(calls)
-        (program,) = prune_programs(
-            [trial.execution.program], inputs, self._pool, deadline=deadline
-        )
+        (program,) = prune_programs([done.program], inputs, self._pool, deadline=deadline)
         return program.source
-
-
-def _train_inputs(trial: Trial) -> list[Grid]:
-    return [pair.input for pair in trial.view.task.train]
-
-
-def _outputs_key(trial: Trial) -> _OutputsKey | None:
-    """What makes a relabelled task a new one; None where the program failed on a train input."""
-    if trial.train_outputs is None:
-        return None
-    return tuple(map(grid_key, (*_train_inputs(trial), *trial.train_outputs)))
-
-
-def _length(trial: Trial) -> tuple[int, str]:
-    source = trial.execution.program.source
-    return len(source), source
-
-
-def _quality(trial: Trial) -> Quality:
-    return trial.candidate.train_exact, trial.candidate.pixel_accuracy

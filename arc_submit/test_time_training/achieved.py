@@ -1,0 +1,60 @@
+"""What programs did, as opposed to what they should have done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+from arc_submit.arc.grid import Grid, grid_key
+from arc_submit.test_time_training.replay import Quality
+from arc_submit.types import AugmentedTask, Program, Trial
+
+GridsKey: TypeAlias = tuple[tuple[int, int, bytes], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Achieved:
+    """A program and what it made of a view's train inputs."""
+
+    view: AugmentedTask
+    program: Program
+    outputs: tuple[Grid, ...]
+    """One per train pair."""
+    quality: Quality
+    """How near the outputs are to those of the task."""
+
+    @property
+    def inputs(self) -> list[Grid]:
+        """The view's train inputs."""
+        return [pair.input for pair in self.view.task.train]
+
+    @cached_property
+    def frame(self) -> GridsKey:
+        """Equal for views with the same train inputs: programs of one can run in the other."""
+        return tuple(map(grid_key, self.inputs))
+
+    @cached_property
+    def key(self) -> GridsKey:
+        """What makes a relabelled task a new one."""
+        return (*self.frame, *map(grid_key, self.outputs))
+
+
+def find_achieved(trials: Sequence[Trial]) -> dict[GridsKey, Achieved]:
+    """Return the shortest program of each relabelled task; those that fail on an input have none.
+
+    The shortest come first, programs of one length in the order of their text.
+    """
+    found: dict[GridsKey, Achieved] = {}
+    for trial in sorted(trials, key=_length):
+        if trial.train_outputs is not None:
+            quality = trial.candidate.train_exact, trial.candidate.pixel_accuracy
+            achieved = Achieved(trial.view, trial.execution.program, trial.train_outputs, quality)
+            found.setdefault(achieved.key, achieved)
+    return found
+
+
+def _length(trial: Trial) -> tuple[int, str]:
+    source = trial.execution.program.source
+    return len(source), source

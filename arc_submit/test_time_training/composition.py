@@ -1,0 +1,74 @@
+"""Joining programs of the model into longer ones, for it to learn to write such.
+
+What a joined program draws is as true a lesson as what a sampled one draws, and it is longer than
+anything the model has written so far. Joined programs are only trained on: they are never
+compared with the task's outputs and never become candidates.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from arc_submit.clock import Deadline
+from arc_submit.config import CompositionConfig
+from arc_submit.execution.pool import ExecutionPool
+from arc_submit.test_time_training.achieved import Achieved, GridsKey
+from arc_submit.types import Program
+
+_HEAD, _TAIL = "def task(img):", "    return img"
+
+
+def compose(
+    parents: Sequence[Achieved],
+    config: CompositionConfig,
+    rng: random.Random,
+    pool: ExecutionPool,
+    *,
+    deadline: Deadline,
+) -> list[Achieved]:
+    """Join parents of one frame at random, run what comes of it, and return each outcome once.
+
+    The quality is that of the best parent, since what comes of it is not compared with anything.
+    """
+    families = [family for _ in range(config.count) if (family := _choose(parents, config, rng))]
+    made: dict[GridsKey, Achieved] = {}
+    for frame in dict.fromkeys(family[0].frame for family in families):
+        of_frame = [family for family in families if family[0].frame == frame]
+        joined = [join_programs([parent.program for parent in family]) for family in of_frame]
+        executions = pool.run(joined, of_frame[0][0].inputs, deadline=deadline)
+        for family, execution in zip(of_frame, executions, strict=True):
+            outputs = execution.grids
+            if outputs is not None:
+                quality = max(parent.quality for parent in family)
+                achieved = Achieved(family[0].view, execution.program, outputs, quality)
+                made.setdefault(achieved.key, achieved)
+    return list(made.values())
+
+
+def _choose(
+    parents: Sequence[Achieved], config: CompositionConfig, rng: random.Random
+) -> list[Achieved]:
+    """Return at least two parents of one frame in random order, or none."""
+    if not parents:
+        return []
+    first = rng.choice(parents)
+    kin = [parent for parent in parents if parent.frame == first.frame]
+    count = min(rng.randint(2, config.max_parents), len(kin))
+    return rng.sample(kin, count) if count > 1 else []
+
+
+def join_programs(programs: Sequence[Program]) -> Program:
+    """Return the program that does what each of some programs does, one after the other."""
+    statements = [line for program in programs for line in _statements(program)]
+    return Program("\n".join([_HEAD, *statements, _TAIL]))
+
+
+def is_joinable(program: Program) -> bool:
+    """Whether a program is laid out as one run of statements that change ``img``."""
+    head, *body = program.source.rstrip().split("\n")
+    return head == _HEAD and body[-1:] == [_TAIL] and "return" not in "".join(body[:-1])
+
+
+def _statements(program: Program) -> list[str]:
+    return program.source.rstrip().split("\n")[1:-1]

@@ -1,0 +1,88 @@
+"""Joined programs are true lessons, longer than what the model wrote, and of one frame."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from conftest import grid
+
+from arc_submit.arc.task import Pair, Task
+from arc_submit.augmentation.views import build_views
+from arc_submit.clock import Deadline
+from arc_submit.config import AugmentationConfig, CompositionConfig, ExecutionConfig
+from arc_submit.dsl.program import build_program
+from arc_submit.execution.pool import ExecutionPool
+from arc_submit.test_time_training.achieved import Achieved
+from arc_submit.test_time_training.composition import compose, is_joinable, join_programs
+from arc_submit.types import AugmentedTask, Program
+
+TASK = Task("t", (Pair(grid("000", "000"), grid("111", "222")),), (grid("000"),))
+VIEWS = build_views(TASK, count=8, config=AugmentationConfig(), seed=0)
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ExecutionPool]:
+    with ExecutionPool(ExecutionConfig()) as pool:
+        yield pool
+
+
+def _program(*calls: str) -> Program:
+    return Program(build_program(calls))
+
+
+def _achieved(
+    call: str, output: str, quality: float = 0, view: AugmentedTask = VIEWS[0]
+) -> Achieved:
+    return Achieved(view, _program(call), (grid(output[:3], output[3:]),), (0, quality))
+
+
+def _compose(pool: ExecutionPool, parents: list[Achieved], **settings: int) -> list[Achieved]:
+    config = CompositionConfig.model_validate({"count": 20, **settings})
+    return compose(parents, config, random.Random(0), pool, deadline=Deadline.never())
+
+
+def test_programs_are_joined_one_after_the_other() -> None:
+    first, second = _program("flip(img, 0)"), _program("tile(img, 2, 2)", "transpose(img)")
+    assert join_programs([second, first]) == _program(
+        "tile(img, 2, 2)", "transpose(img)", "flip(img, 0)"
+    )
+
+
+def test_only_plain_runs_of_statements_can_be_joined() -> None:
+    assert is_joinable(_program("flip(img, 0)"))
+    early = "def task(img):\n    if len(img) > 2:\n        return img\n    return img"
+    for source in (early, "def task(grid):\n    return grid", "def task(img):\n    img = 1"):
+        assert not is_joinable(Program(source))
+
+
+def test_joined_programs_are_paired_with_what_they_draw(pool: ExecutionPool) -> None:
+    parents = [
+        _achieved("draw_pixel(img, (0, 0), 4)", "400000", 0.1),
+        _achieved("draw_horizontal_line(img, 0, 5)", "555000", 0.3),
+        _achieved("draw_pixel(img, (1, 1), 6)", "000060", 0.2),
+    ]
+    made = _compose(pool, parents, max_parents=3)
+    pictures = {"".join(map(str, done.outputs[0].flatten())): done for done in made}
+    assert {"455000", "555060", "400060", "455060"} <= pictures.keys()
+    assert len(pictures) == len(made), "each picture once"
+    assert pictures["400060"].quality == (0, 0.2), "as good as its best part"
+
+
+def test_programs_of_different_frames_are_not_joined(pool: ExecutionPool) -> None:
+    turned = next(view for view in VIEWS if view.task.train[0].input.shape == (3, 2))
+    parents = [
+        _achieved("draw_pixel(img, (0, 0), 4)", "400000"),
+        _achieved("draw_pixel(img, (2, 1), 4)", "000000", view=turned),
+    ]
+    assert _compose(pool, parents) == []
+
+
+def test_failing_joints_are_left_out(pool: ExecutionPool) -> None:
+    parents = [
+        _achieved("crop(img, (0, 0), (0, 0))", "000000"),
+        _achieved("split(img, 0, 2, 1)", "000000"),
+    ]
+    sources = {done.program.source for done in _compose(pool, parents)}
+    assert sources <= {join_programs([parents[1].program, parents[0].program]).source}
