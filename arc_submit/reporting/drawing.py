@@ -14,7 +14,7 @@ from arc_submit.arc.grid import Grid, grid_key
 from arc_submit.arc.task import Task
 from arc_submit.clock import Deadline
 from arc_submit.config import AugmentationConfig, RunConfig
-from arc_submit.pipeline import Tools, solve_task
+from arc_submit.pipeline import Tools, Trainer, solve_task
 from arc_submit.types import Failure, Round, StopReason, TrainingExample, Trial
 
 _OutputsKey: TypeAlias = tuple[tuple[int, int, bytes], ...]
@@ -103,8 +103,12 @@ class DrawRecord:
 class FrozenTrainer:
     """Never trains: the control that shows what sampling alone comes to."""
 
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+
     def reset(self, *, seed: int) -> None:
-        """Do nothing."""
+        """Forget what another trainer of the same model taught."""
+        self._trainer.reset(seed=seed)
 
     def fit(self, examples: Sequence[TrainingExample], *, deadline: Deadline) -> None:
         """Do nothing."""
@@ -112,7 +116,7 @@ class FrozenTrainer:
 
 def freeze_model(tools: Tools) -> Tools:
     """Return the tools with a trainer that never trains."""
-    return replace(tools, trainer=FrozenTrainer())
+    return replace(tools, trainer=FrozenTrainer(tools.trainer))
 
 
 def draw_canvas(
