@@ -14,6 +14,7 @@ from arc_submit.dsl import NAMESPACE, PRIMITIVES
 from arc_submit.dsl.generators import FAMILIES, GeneratedTask, generate_task, generate_tasks
 from arc_submit.dsl.generators.base import compile_program
 from arc_submit.dsl.objects import detect_objects
+from arc_submit.dsl.strokes import read_strokes
 from arc_submit.execution.guard import check_source
 
 
@@ -52,6 +53,18 @@ def test_difficulty_bounds_sides_and_calls() -> None:
         task = generate_task("drawing", seed=2, index=index, difficulty=difficulty)
         assert all(4 <= side <= 6 for side in task.inputs[0].shape)
         assert task.program.count("draw_") <= 2
+
+
+def test_difficulty_bounds_how_large_strokes_are() -> None:
+    difficulty = {"min_calls": 4, "max_extent": 3, "min_side": 8}
+    counts = []
+    for index in range(100):
+        task = generate_task("drawing", seed=2, index=index, difficulty=difficulty)
+        strokes = read_strokes(task.program, task.inputs[0].shape)
+        assert strokes is not None
+        counts.append(len(strokes))
+        assert all(s.bottom - s.top < 3 and s.right - s.left < 3 for s in strokes)
+    assert max(counts) == 5 and np.mean(counts) > 3.5, "few of four or five small strokes hide others"
 
 
 def test_difficulty_bounds_sides_and_objects() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from arc_submit.arc.grid import Grid, freeze
+from arc_submit.arc.grid import MAX_SIDE, Grid, freeze
 from arc_submit.dsl.generators import scenes
 from arc_submit.dsl.generators.base import GeneratedTask
 from arc_submit.dsl.program import build_program
@@ -38,19 +38,27 @@ def generate_drawing(
     rng: np.random.Generator,
     *,
     canvas: Canvas = solid_canvas,
+    min_calls: int = 1,
     max_calls: int = 5,
+    max_extent: int = MAX_SIDE,
     min_side: int = 3,
     max_side: int = 10,
     max_inputs: int = 1,
 ) -> GeneratedTask:
-    """Draw 1 to ``max_calls`` calls on canvases of one shape, with sides in the given range."""
+    """Draw ``min_calls`` to ``max_calls`` calls on canvases of one shape.
+
+    Args:
+        max_extent: where it is smaller than the largest grid, only pixels, straight lines and
+            rectangles of at most so many cells across are drawn.
+        min_side, max_side: of the canvases.
+    """
     rows, cols = rng.integers(min_side, max_side + 1, 2).tolist()
     n_inputs = int(rng.integers(1, max_inputs + 1))
     canvases = [canvas(rng, (rows, cols)) for _ in range(n_inputs)]
     strokes: list[Stroke] = []
     while not strokes:
-        n_calls = int(rng.integers(1, max_calls + 1))
-        drawn = [_STROKES[rng.integers(len(_STROKES))](rng, (rows, cols)) for _ in range(n_calls)]
+        n_calls = int(rng.integers(min_calls, max_calls + 1))
+        drawn = [_stroke(rng, (rows, cols), max_extent) for _ in range(n_calls)]
         strokes = canonical_strokes(drawn, canvases)
     program = build_program([stroke.call((rows, cols)) for stroke in strokes])
     outputs = tuple(freeze(draw(strokes, img)) for img in canvases)
@@ -58,6 +66,19 @@ def generate_drawing(
 
 
 # ---- one random stroke each
+
+
+def _stroke(rng: np.random.Generator, shape: Shape, max_extent: int) -> Stroke:
+    if max_extent < MAX_SIDE:
+        return _small_stroke(rng, shape, max_extent)
+    return _STROKES[rng.integers(len(_STROKES))](rng, shape)
+
+
+def _small_stroke(rng: np.random.Generator, shape: Shape, max_extent: int) -> Stroke:
+    """Anywhere with the same chance, in any size with the same chance."""
+    height, width = (int(rng.integers(1, min(side, max_extent) + 1)) for side in shape)
+    top, left = int(rng.integers(shape[0] - height + 1)), int(rng.integers(shape[1] - width + 1))
+    return Stroke(top, left, top + height - 1, left + width - 1, _color(rng))
 
 
 def _pixel(rng: np.random.Generator, shape: Shape) -> Stroke:
