@@ -162,7 +162,8 @@ def shift(img: Grid, by: tuple[int, int], color: int) -> Grid:
     height, width = img.shape
     shifted = np.full(img.shape, color, dtype=np.int8)
     down, right = by
-    part = img[max(-down, 0) : height - max(down, 0), max(-right, 0) : width - max(right, 0)]
+    bottom, end = max(height - max(down, 0), 0), max(width - max(right, 0), 0)
+    part = img[max(-down, 0) : bottom, max(-right, 0) : end]
     shifted[max(down, 0) :, max(right, 0) :][: part.shape[0], : part.shape[1]] = part
     return shifted
 

@@ -67,6 +67,8 @@ def test_each_entry_can_be_shown_in_a_prompt(primitive: Primitive) -> None:
         (t.deduplicate(grid("1122", "1122", "3322")), grid("12", "32")),
         (t.shift(grid("123", "456"), (1, -1), 0), grid("000", "230")),
         (t.shift(grid("12"), (0, 9), 7), grid("77")),
+        (t.shift(grid("12"), (0, 3), 7), grid("77")),
+        (t.shift(grid("1", "2"), (-3, 0), 7), grid("7", "7")),
         (t.roll(grid("123"), (0, 1)), grid("312")),
         (t.gravity(grid("10", "02", "00"), "down"), grid("00", "00", "12")),
         (t.gravity(grid("0102"), "left"), grid("1200")),
