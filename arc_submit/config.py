@@ -160,6 +160,8 @@ class CompositionConfig(_Part):
     """Joined programs per round; none is ever compared with the task's outputs."""
     max_parents: Annotated[int, Field(ge=2)] = 4
     """Most programs joined in one; the number is drawn anew for each."""
+    min_part: Share = 0.3
+    """Of each program a part is taken, this share of its statements at least on average."""
     pool: Annotated[int, Field(ge=2)] = 64
     """Joined are programs among so many of the best of all rounds, or any if shuffled."""
 

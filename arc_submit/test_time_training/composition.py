@@ -16,7 +16,8 @@ from arc_submit.execution.pool import ExecutionPool
 from arc_submit.test_time_training.achieved import Achieved, GridsKey
 from arc_submit.types import Program
 
-_HEAD, _TAIL = "def task(img):", "    return img"
+_INDENT = "    "
+_HEAD, _TAIL = "def task(img):", f"{_INDENT}return img"
 
 
 def compose(
@@ -27,15 +28,15 @@ def compose(
     *,
     deadline: Deadline,
 ) -> list[Achieved]:
-    """Join parents of one frame at random, run what comes of it, and return each outcome once.
+    """Join parts of parents of one frame at random, run them, and return each outcome once.
 
-    The quality is that of the best parent, since what comes of it is not compared with anything.
+    The quality is that of the best parent, since the outcome is not compared with anything.
     """
     families = [family for _ in range(config.count) if (family := _choose(parents, config, rng))]
     made: dict[GridsKey, Achieved] = {}
     for frame in dict.fromkeys(family[0].frame for family in families):
         of_frame = [family for family in families if family[0].frame == frame]
-        joined = [join_programs([parent.program for parent in family]) for family in of_frame]
+        joined = [_join_parts(family, config.min_part, rng) for family in of_frame]
         executions = pool.run(joined, of_frame[0][0].inputs, deadline=deadline)
         for family, execution in zip(of_frame, executions, strict=True):
             outputs = execution.grids
@@ -44,6 +45,12 @@ def compose(
                 achieved = Achieved(family[0].view, execution.program, outputs, quality)
                 made.setdefault(achieved.key, achieved)
     return list(made.values())
+
+
+def is_joinable(program: Program) -> bool:
+    """Whether a program is laid out as one run of statements that change ``img``."""
+    head, *body = program.source.rstrip().split("\n")
+    return head == _HEAD and body[-1:] == [_TAIL] and "return" not in "".join(body[:-1])
 
 
 def _choose(
@@ -58,17 +65,21 @@ def _choose(
     return rng.sample(kin, count) if count > 1 else []
 
 
-def join_programs(programs: Sequence[Program]) -> Program:
-    """Return the program that does what each of some programs does, one after the other."""
-    statements = [line for program in programs for line in _statements(program)]
-    return Program("\n".join([_HEAD, *statements, _TAIL]))
-
-
-def is_joinable(program: Program) -> bool:
-    """Whether a program is laid out as one run of statements that change ``img``."""
-    head, *body = program.source.rstrip().split("\n")
-    return head == _HEAD and body[-1:] == [_TAIL] and "return" not in "".join(body[:-1])
+def _join_parts(family: Sequence[Achieved], min_part: float, rng: random.Random) -> Program:
+    """Return a program of some of the statements of each, one program after the other."""
+    kept: list[str] = []
+    for parent in family:
+        share = rng.uniform(min_part, 1)
+        kept += [text for text in _statements(parent.program) if rng.random() < share]
+    return Program("\n".join([_HEAD, *kept, _TAIL]))
 
 
 def _statements(program: Program) -> list[str]:
-    return program.source.rstrip().split("\n")[1:-1]
+    """Return the statements of a joinable program's body, a loop with its own as one."""
+    statements: list[str] = []
+    for line in program.source.rstrip().split("\n")[1:-1]:
+        if line.startswith(_INDENT * 2) and statements:
+            statements[-1] += f"\n{line}"
+        else:
+            statements.append(line)
+    return statements

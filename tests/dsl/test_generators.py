@@ -64,7 +64,9 @@ def test_difficulty_bounds_how_large_strokes_are() -> None:
         assert strokes is not None
         counts.append(len(strokes))
         assert all(s.bottom - s.top < 3 and s.right - s.left < 3 for s in strokes)
-    assert max(counts) == 5 and np.mean(counts) > 3.5, "few of four or five small strokes hide others"
+    assert max(counts) == 5 and np.mean(counts) > 3.5, (
+        "few of four or five small strokes hide others"
+    )
 
 
 def test_difficulty_bounds_sides_and_objects() -> None:

@@ -15,7 +15,7 @@ from arc_submit.config import AugmentationConfig, CompositionConfig, ExecutionCo
 from arc_submit.dsl.program import build_program
 from arc_submit.execution.pool import ExecutionPool
 from arc_submit.test_time_training.achieved import Achieved
-from arc_submit.test_time_training.composition import compose, is_joinable, join_programs
+from arc_submit.test_time_training.composition import compose, is_joinable
 from arc_submit.types import AugmentedTask, Program
 
 TASK = Task("t", (Pair(grid("000", "000"), grid("111", "222")),), (grid("000"),))
@@ -38,16 +38,9 @@ def _achieved(
     return Achieved(view, _program(call), (grid(output[:3], output[3:]),), (0, quality))
 
 
-def _compose(pool: ExecutionPool, parents: list[Achieved], **settings: int) -> list[Achieved]:
-    config = CompositionConfig.model_validate({"count": 20, **settings})
+def _compose(pool: ExecutionPool, parents: list[Achieved], **settings: float) -> list[Achieved]:
+    config = CompositionConfig.model_validate({"count": 40, "min_part": 1, **settings})
     return compose(parents, config, random.Random(0), pool, deadline=Deadline.never())
-
-
-def test_programs_are_joined_one_after_the_other() -> None:
-    first, second = _program("flip(img, 0)"), _program("tile(img, 2, 2)", "transpose(img)")
-    assert join_programs([second, first]) == _program(
-        "tile(img, 2, 2)", "transpose(img)", "flip(img, 0)"
-    )
 
 
 def test_only_plain_runs_of_statements_can_be_joined() -> None:
@@ -79,10 +72,32 @@ def test_programs_of_different_frames_are_not_joined(pool: ExecutionPool) -> Non
     assert _compose(pool, parents) == []
 
 
-def test_failing_joints_are_left_out(pool: ExecutionPool) -> None:
+def test_joints_that_fail_are_left_out(pool: ExecutionPool) -> None:
+    crop, paint = "crop(img, (0, 0), (1, 1))", "combine(img, create_img((2, 3), 1), 'or', 4)"
+    parents = [_achieved(crop, "000000"), _achieved(paint, "444444")]
+    assert {done.program for done in _compose(pool, parents)} == {_program(paint, crop)}
+
+
+def test_parts_of_programs_are_joined_loops_as_a_whole(pool: ExecutionPool) -> None:
+    loop = "\n".join(
+        [
+            "def task(img):",
+            "    for obj in detect_objects(img, 0, 4, False):",
+            "        img = draw_object(img, obj)",
+            "    img = draw_pixel(img, (0, 0), 4)",
+            "    img = draw_pixel(img, (1, 1), 6)",
+            "    return img",
+        ]
+    )
     parents = [
-        _achieved("crop(img, (0, 0), (0, 0))", "000000"),
-        _achieved("split(img, 0, 2, 1)", "000000"),
+        Achieved(VIEWS[0], Program(loop), (grid("400", "060"),), (0, 0.0)),
+        _achieved("draw_pixel(img, (0, 2), 2)", "002000"),
     ]
-    sources = {done.program.source for done in _compose(pool, parents)}
-    assert sources <= {join_programs([parents[1].program, parents[0].program]).source}
+    sources = {done.program.source for done in _compose(pool, parents, min_part=0.2)}
+    pictures = {
+        "".join(map(str, d.outputs[0].flatten())) for d in _compose(pool, parents, min_part=0)
+    }
+    assert {"000000", "402060", "400000", "000060", "002060"} <= pictures
+    assert any("for" in source for source in sources)
+    for source in sources:
+        assert source.count("    for obj") == source.count("        img = draw_object(img, obj)")
