@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
 from arc_submit.arc.task import Task
+from arc_submit.augmentation.programs import to_original_frame
 from arc_submit.augmentation.views import build_views
 from arc_submit.clock import Clock, Deadline, MonotonicClock
 from arc_submit.config import RunConfig
@@ -203,14 +204,11 @@ def build_result(
     task: Task, rounds: Sequence[Round], stop: StopReason, seconds: float
 ) -> TaskResult:
     """Vote over the candidates of all rounds."""
-    candidates = [trial.candidate for done in rounds for trial in done.trials]
+    trials = [trial for done in rounds for trial in done.trials]
+    candidates = [trial.candidate for trial in trials]
     n_completions = sum(done.n_completions for done in rounds)
     n_test = len(task.test_inputs)
-    best = max(
-        candidates,
-        key=lambda c: (c.train_exact, c.pixel_accuracy, -len(c.program.source), c.program.source),
-        default=None,
-    )
+    best = max(trials, key=_rank, default=None)
     return TaskResult(
         task_id=task.task_id,
         attempts=select_attempts(candidates, n_test),
@@ -218,10 +216,20 @@ def build_result(
         stop_reason=stop,
         rounds=len(rounds),
         seconds=seconds,
-        train_exact=best.train_exact if best else 0,
+        train_exact=best.candidate.train_exact if best else 0,
         n_train=len(task.train),
-        program=best.program.source if best else "",
+        program=_program_of(best) if best else "",
     )
+
+
+def _rank(trial: Trial) -> tuple[int, float, int, str]:
+    candidate = trial.candidate
+    source = candidate.program.source
+    return candidate.train_exact, candidate.pixel_accuracy, -len(source), source
+
+
+def _program_of(trial: Trial) -> str:
+    return to_original_frame(trial.candidate.program.source, trial.view.augmentation)
 
 
 class PipelineSolver:

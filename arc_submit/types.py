@@ -274,7 +274,7 @@ class TaskResult:
     """Of the best candidate."""
     n_train: int
     program: str
-    """Source of the best candidate; empty where there is none."""
+    """Source of the best candidate, in the original frame; empty where there is none."""
     message: str = ""
     """What went wrong, where the stop reason is an error."""
 

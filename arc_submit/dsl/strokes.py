@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arc_submit.arc.grid import Grid, grids_equal
+from arc_submit.dsl.program import read_statements
 
 Mask = npt.NDArray[np.bool_]
 
@@ -61,11 +62,11 @@ def read_strokes(source: str, shape: tuple[int, ...]) -> list[Stroke] | None:
 
     None where it does anything else, or a diagonal leaves the canvas.
     """
-    head, *body, tail = source.rstrip().split("\n") if source.count("\n") else ("", "")
-    if head != "def task(img):" or tail.strip() != "return img":
+    statements = read_statements(source)
+    if statements is None:
         return None
     strokes = []
-    for line in body:
+    for line in statements:
         match = re.fullmatch(r" +img = (draw_\w+)\(img, ([\d, ()]+)\)", line)
         stroke = match and _read_stroke(match[1], match[2], shape)
         if stroke is None:

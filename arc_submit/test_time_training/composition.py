@@ -12,12 +12,10 @@ from collections.abc import Sequence
 
 from arc_submit.clock import Deadline
 from arc_submit.config import CompositionConfig
+from arc_submit.dsl.program import join_statements, read_statements
 from arc_submit.execution.pool import ExecutionPool
 from arc_submit.test_time_training.achieved import Achieved, GridsKey
 from arc_submit.types import Program
-
-_INDENT = "    "
-_HEAD, _TAIL = "def task(img):", f"{_INDENT}return img"
 
 
 def compose(
@@ -49,8 +47,7 @@ def compose(
 
 def is_joinable(program: Program) -> bool:
     """Whether a program is laid out as one run of statements that change ``img``."""
-    head, *body = program.source.rstrip().split("\n")
-    return head == _HEAD and body[-1:] == [_TAIL] and "return" not in "".join(body[:-1])
+    return read_statements(program.source) is not None
 
 
 def _choose(
@@ -70,16 +67,6 @@ def _join_parts(family: Sequence[Achieved], min_part: float, rng: random.Random)
     kept: list[str] = []
     for parent in family:
         share = rng.uniform(min_part, 1)
-        kept += [text for text in _statements(parent.program) if rng.random() < share]
-    return Program("\n".join([_HEAD, *kept, _TAIL]))
-
-
-def _statements(program: Program) -> list[str]:
-    """Return the statements of a joinable program's body, a loop with its own as one."""
-    statements: list[str] = []
-    for line in program.source.rstrip().split("\n")[1:-1]:
-        if line.startswith(_INDENT * 2) and statements:
-            statements[-1] += f"\n{line}"
-        else:
-            statements.append(line)
-    return statements
+        statements = read_statements(parent.program.source) or []
+        kept += [statement for statement in statements if rng.random() < share]
+    return Program(join_statements(kept))
