@@ -93,6 +93,8 @@ class AugmentationConfig(_Part):
 
     views: Annotated[int, Field(ge=1, le=512)] = 8
     """Views per round; the first is the task as it is."""
+    symmetries: bool = True
+    """Turned and mirrored views, too."""
     permute_colors: bool = True
     keep_background: bool = True
     """Colour 0 stays 0."""

@@ -1,9 +1,10 @@
 """Named settings of hindsight experience replay, as parts of a configuration.
 
 ``seed-v1`` and ``seed-v2`` are those of the seeds' iterations 5 and 8; their learning rate suits a
-pretrained model of half a billion weights. ``small-rounds``
-and ``wide-rounds`` are the project's own, for the bundled model: few programs a round need the
-fewest programs in all, many a round the fewest rounds.
+pretrained model of half a billion weights. ``small-rounds`` and ``wide-rounds`` are the project's
+own, for the bundled model: few programs a round need the fewest programs in all, many a round the
+fewest rounds. Their views differ in colours only, anew in each round: a model that always sees the
+same colours learns them by heart, and no longer looks.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _SEED_LORA = {
     "use_dora": True,
     "target_modules": ["q_proj", "k_proj", "v_proj", "o_proj"],
 }
+_AS_IT_IS = {"views": 1, "permute_colors": False, "shuffle_pairs": False}
 _NO_STEERING = {"min_unique": 0.0, "temperature_step": 1.0, "max_factor": 1.0, "patience": 1000}
 _SEED_TRAINING = {
     "order": "ascending",
@@ -35,8 +37,16 @@ _SEED_TRAINING = {
     "exploration": _NO_STEERING,
 }
 
+_RECOLORED = {"symmetries": False, "permute_colors": True, "shuffle_pairs": False}
+_TRAINING = {
+    "max_prompt_tokens": 1024,
+    "learning_rate": 3e-3,
+    "exploration": {"max_factor": 2.5},
+}
+
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "seed-v1": {
+        "augmentation": _AS_IT_IS,
         "sampling": {
             "draws": [{"count": 256, "temperature": 0.5}],
             "top_p": 0.95,
@@ -45,6 +55,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "test_time_training": {**_SEED_TRAINING, "max_rounds": 10, "novelty": "all"},
     },
     "seed-v2": {
+        "augmentation": _AS_IT_IS,
         "sampling": {
             "draws": [{"count": 8, "temperature": 0.1}, {"count": 128, "temperature": 0.9}],
             "top_p": 0.95,
@@ -53,23 +64,32 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "test_time_training": {**_SEED_TRAINING, "max_rounds": 50, "novelty": "new"},
     },
     "wide-rounds": {
+        "augmentation": {**_RECOLORED, "views": 8},
         "sampling": {
-            "draws": [{"count": 8, "temperature": 0.1}, {"count": 128, "temperature": 0.9}],
+            "draws": [{"count": 1, "temperature": 0.1}, {"count": 16, "temperature": 0.9}],
             "max_new_tokens": 1024,
         },
         "test_time_training": {
+            **_TRAINING,
             "max_rounds": 30,
             "max_examples": 128,
-            "learning_rate": 3e-3,
             "replay": {"best": 32},
+            "composition": {"count": 256, "pool": 64},
         },
     },
     "small-rounds": {
+        "augmentation": {**_RECOLORED, "views": 4},
         "sampling": {
-            "draws": [{"count": 1, "temperature": 0.1}, {"count": 15, "temperature": 0.9}],
+            "draws": [{"count": 1, "temperature": 0.1}, {"count": 1, "temperature": 0.9}],
             "max_new_tokens": 1024,
         },
-        "test_time_training": {"max_rounds": 100, "max_examples": 16},
+        "test_time_training": {
+            **_TRAINING,
+            "max_rounds": 100,
+            "max_examples": 16,
+            "replay": {"best": 16},
+            "composition": {"count": 64, "pool": 32},
+        },
     },
 }
 

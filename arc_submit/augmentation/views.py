@@ -29,12 +29,15 @@ def build_views(
     """Return ``count`` views of a task; the same arguments give the same views.
 
     The first view is the task as it is. The next seven have the other symmetries in random
-    order, and further ones repeat that cycle with other colours and orders of pairs. A view
+    order, where the configuration has them, and further ones repeat that cycle with other colours
+    and orders of pairs. A view
     comes twice only once all that the configuration allows for its symmetry have come.
     """
     rng = random.Random(derive_seed(seed, "views", task.task_id))
     others = [symmetry for symmetry in Symmetry if symmetry is not Symmetry.IDENTITY]
-    cycle = [Symmetry.IDENTITY, *rng.sample(others, len(others))]
+    cycle = [Symmetry.IDENTITY]
+    if config.symmetries:
+        cycle += rng.sample(others, len(others))
     frames = _Frames(task, config)
     turns = math.ceil(count / len(cycle))
     numbers = {symmetry: frames.draw(symmetry, turns, rng) for symmetry in cycle}

@@ -1,7 +1,6 @@
 """How hindsight experience replay gets on with one task, round by round.
 
-A measurement: every program counts, and only the train pairs are looked at. A task is seen in one
-view, as it is.
+A measurement: every program counts, and only the train pairs are looked at.
 """
 
 from __future__ import annotations
@@ -13,13 +12,11 @@ from typing import TypeAlias
 from arc_submit.arc.grid import Grid, grid_key
 from arc_submit.arc.task import Task
 from arc_submit.clock import Deadline
-from arc_submit.config import AugmentationConfig, RunConfig
+from arc_submit.config import RunConfig
 from arc_submit.pipeline import Tools, Trainer, solve_task
-from arc_submit.types import Failure, Round, StopReason, TrainingExample, Trial
+from arc_submit.types import Round, StopReason, TrainingExample, Trial
 
 _OutputsKey: TypeAlias = tuple[tuple[int, int, bytes], ...]
-
-_ONE_VIEW = AugmentationConfig(views=1, permute_colors=False, shuffle_pairs=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +128,7 @@ def draw_canvas(
     """Work on a task until it is solved or no round is left, and keep how each round went.
 
     Args:
-        config: its seed and its augmentation are replaced: one view, the task as it is.
+        config: its seed is replaced.
         deadline: none by default.
         on_round: is told each round once it is over.
     """
@@ -145,7 +142,7 @@ def draw_canvas(
     result = solve_task(
         task,
         tools,
-        config.model_copy(update={"seed": seed, "augmentation": _ONE_VIEW}),
+        config.model_copy(update={"seed": seed}),
         deadline or Deadline.never(),
         on_round=keep,
     )
@@ -154,13 +151,13 @@ def draw_canvas(
 
 def _measure(done: Round, seen: set[_OutputsKey]) -> DrawnRound:
     """Return a round's figures; ``seen`` holds the outputs of earlier rounds, and grows."""
-    made = [outputs for trial in done.trials if (outputs := trial.train_outputs) is not None]
+    made = filter(None, map(_original_outputs, done.trials))
     unique = {tuple(map(grid_key, outputs)) for outputs in made}
     novel = unique - seen
     seen |= novel
     best = max(done.trials, key=_rank, default=None)
     source = best.execution.program.source if best else ""
-    drawing = best.execution.outputs[0] if best else None
+    drawings = _original_outputs(best) if best else None
     without_program = done.n_completions - len(done.trials)
     return DrawnRound(
         index=done.index,
@@ -171,11 +168,20 @@ def _measure(done: Round, seen: set[_OutputsKey]) -> DrawnRound:
         n_unique=len(unique),
         n_novel=len(novel),
         n_lines=len(source.splitlines()),
-        drawing=None if isinstance(drawing, Failure) else drawing,
+        drawing=drawings[0] if drawings else None,
         temperature_factor=done.temperature_factor,
         n_examples=done.n_examples,
         seconds=done.seconds,
     )
+
+
+def _original_outputs(trial: Trial) -> tuple[Grid, ...] | None:
+    """Return what a program made of the task's own train inputs; None where it failed on one."""
+    if trial.train_outputs is None:
+        return None
+    augmentation = trial.view.augmentation
+    outputs = dict(zip(augmentation.pair_order, trial.train_outputs, strict=True))
+    return tuple(augmentation.invert(outputs[i]) for i in range(len(outputs)))
 
 
 def _rank(trial: Trial) -> tuple[float, int, int]:

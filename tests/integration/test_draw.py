@@ -11,7 +11,10 @@ from arc_submit.cli import main
 
 pytestmark = pytest.mark.integration
 
-SMALL = {"sampling": {"draws": [{"count": 6, "temperature": 0.8}], "max_new_tokens": 120}}
+SMALL = {
+    "augmentation": {"views": 2},
+    "sampling": {"draws": [{"count": 3, "temperature": 0.8}], "max_new_tokens": 120},
+}
 
 
 @pytest.fixture

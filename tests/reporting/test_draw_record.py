@@ -63,6 +63,7 @@ def pool() -> Iterator[ExecutionPool]:
 
 def _config(per_round: int, **training: object) -> RunConfig:
     values = {
+        "augmentation": {"views": 1},
         "sampling": {"draws": [{"count": per_round, "temperature": 1.0}], "max_new_tokens": 40},
         "test_time_training": {"max_prompt_tokens": 10**6, **training},
     }
@@ -131,10 +132,21 @@ def test_a_round_without_any_drawing_is_kept_too(pool: ExecutionPool) -> None:
     assert (only.best_accuracy, only.n_unique, only.drawing) == (0, 0, None)
 
 
-def test_the_task_is_seen_as_it_is(pool: ExecutionPool) -> None:
-    """The default configuration takes eight views, which would be eight times the programs."""
-    record = draw_canvas(TASK, _tools(pool, lambda: ALL), _config(2), seed=0)
-    assert record.n_programs == 2 and record.rounds[0].accuracies == (1, 1)
+def test_all_is_shown_in_the_colours_of_the_task(pool: ExecutionPool) -> None:
+    """Whatever a view's colours are, its program drew the same picture."""
+    config = _config(1).model_copy(
+        update={"augmentation": AugmentationConfig(views=5, symmetries=False)}
+    )
+
+    def answer(prompt: Prompt, draw: Draw) -> str:
+        corner = prompt.view.augmentation.colors[1]
+        return _program(f"img = draw_pixel(img, (0, 0), {corner})")
+
+    tools = replace(_tools(pool, lambda: ONE), sampler=ScriptedSampler(answer))
+    record = draw_canvas(TASK, tools, config, seed=0)
+    first = record.rounds[0]
+    assert first.accuracies == (0.25,) * 5 and (first.n_unique, first.n_novel) == (1, 1)
+    assert first.drawing is not None and first.drawing.tolist() == [[1, 0], [0, 0]]
 
 
 def test_a_deadline_ends_the_run(pool: ExecutionPool) -> None:
