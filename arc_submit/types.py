@@ -6,6 +6,7 @@ Failures inside a task are values here (:class:`Failure`, :class:`ParseFailure`,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -36,6 +37,11 @@ class Augmentation:
         """Bring a grid from this frame back into the original one."""
         inverse = sorted(range(len(self.colors)), key=self.colors.__getitem__)
         return freeze(_recolor(self.symmetry.invert(grid), tuple(inverse)))
+
+    def invert_pairs(self, outputs: Sequence[Grid]) -> tuple[Grid, ...]:
+        """Bring grids of the augmented task's train pairs back, into the original order."""
+        restored = dict(zip(self.pair_order, map(self.invert, outputs), strict=True))
+        return tuple(restored[i] for i in range(len(restored)))
 
     def apply_task(self, task: Task) -> Task:
         """Bring a whole task into this frame; test inputs keep their order."""

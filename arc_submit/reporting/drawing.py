@@ -179,9 +179,7 @@ def _original_outputs(trial: Trial) -> tuple[Grid, ...] | None:
     """Return what a program made of the task's own train inputs; None where it failed on one."""
     if trial.train_outputs is None:
         return None
-    augmentation = trial.view.augmentation
-    outputs = dict(zip(augmentation.pair_order, trial.train_outputs, strict=True))
-    return tuple(augmentation.invert(outputs[i]) for i in range(len(outputs)))
+    return trial.view.augmentation.invert_pairs(trial.train_outputs)
 
 
 def _rank(trial: Trial) -> tuple[float, int, int]:

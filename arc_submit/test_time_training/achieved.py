@@ -37,12 +37,12 @@ class Achieved:
 
     @cached_property
     def key(self) -> GridsKey:
-        """What makes a relabelled task a new one."""
-        return (*self.frame, *map(grid_key, self.outputs))
+        """Equal for programs that do the same to the task itself, whatever their views."""
+        return tuple(map(grid_key, self.view.augmentation.invert_pairs(self.outputs)))
 
 
 def find_achieved(trials: Sequence[Trial]) -> dict[GridsKey, Achieved]:
-    """Return the shortest program of each relabelled task; those that fail on an input have none.
+    """Return the shortest program of all that do the same; those that fail on an input do nothing.
 
     The shortest come first, programs of one length in the order of their text.
     """
