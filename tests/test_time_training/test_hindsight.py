@@ -155,3 +155,17 @@ def test_past_lessons_come_back_the_best_of_them_always(pool: ExecutionPool) -> 
     answers = [example.answer for example in _examples(hindsight, _trials(pool, fresh))]
     assert len(answers) == 4 and answers[-1] == best and fresh in answers
     assert len(set(answers) & set(others)) == 2
+
+
+def test_one_picture_in_other_colours_is_not_new(pool: ExecutionPool) -> None:
+    recoloring = AugmentationConfig(views=3, symmetries=False)
+    views = build_views(TASK, count=3, config=recoloring, seed=0)
+    colors = [view.augmentation.colors[1] for view in views]
+    assert len(set(colors)) == 3
+    trials = [
+        trial
+        for view, color in zip(views, colors, strict=True)
+        for trial in _trials(pool, _program(f"draw_pixel(img, (0, 0), {color})"), view=view)
+    ]
+    lessons = _hindsight(pool).relabel(trials, deadline=Deadline.never())
+    assert (lessons.n_unique, lessons.n_novel, len(lessons.examples)) == (1, 1, 1)
