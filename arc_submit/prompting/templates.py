@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
-from arc_submit.arc.task import Task
+from arc_submit.arc.grid import Grid, freeze
+from arc_submit.arc.task import Pair, Task
 from arc_submit.dsl import PRIMITIVES
 from arc_submit.dsl.objects import MOVES, PROPERTIES
 from arc_submit.errors import ConfigError
@@ -88,6 +89,10 @@ def get_template(name: str) -> PromptTemplate:
     return TEMPLATES[name]
 
 
+_CORNERS = (20, 14, 10, 7, 5)
+"""Sides of what is shown of a pair that is too long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prompter:
     """Asks one model about views of tasks: its template, its grid encoder, its limit."""
@@ -102,11 +107,25 @@ class Prompter:
     def render(self, view: AugmentedTask) -> Prompt | None:
         """Return the prompt with as many of the view's train pairs, in order, as fit.
 
-        Returns None where not even the first pair fits.
+        Where not even the first pair fits, as much of it is shown as does: the first rows and
+        columns of its grids. Returns None where not even a corner fits.
         """
-        for n_pairs in range(len(view.task.train), 0, -1):
-            shown = Task(view.task.task_id, view.task.train[:n_pairs], view.task.test_inputs)
+        for shown in _shorter_and_shorter(view.task):
             text = self.template.question(shown, self.encoder)
             if self.count_tokens(text) <= self.max_tokens:
                 return Prompt(view, text)
         return None
+
+
+def _shorter_and_shorter(task: Task) -> Iterator[Task]:
+    for n_pairs in range(len(task.train), 0, -1):
+        yield replace(task, train=task.train[:n_pairs])
+    first = task.train[0]
+    for side in _CORNERS:
+        corner = Pair(_corner(first.input, side), _corner(first.output, side))
+        tests = tuple(_corner(grid, side) for grid in task.test_inputs)
+        yield Task(task.task_id, (corner,), tests)
+
+
+def _corner(grid: Grid, side: int) -> Grid:
+    return freeze(grid[:side, :side])

@@ -34,3 +34,17 @@ def test_text_without_the_function_is_a_value(text: str) -> None:
 def test_a_function_cut_off_before_its_return_is_no_program() -> None:
     failure = extract_program("def task(img):\n    img = flip(img, 0)")
     assert isinstance(failure, ParseFailure) and "return" in failure.reason
+
+
+def test_malformed_calls_do_not_cost_the_others() -> None:
+    text = (
+        "def task(img):\n    img = flip(img, 0)\n    img = draw_line(img, (0, 2)\n"
+        "    img = rotate(img, 1)\n    return img"
+    )
+    mended = "def task(img):\n    img = flip(img, 0)\n    img = rotate(img, 1)\n    return img"
+    assert extract_program(text) == Program(mended)
+
+
+def test_a_function_without_one_sound_call_stays_as_it_is() -> None:
+    text = "def task(img):\n    img = flip(img, \n    return img"
+    assert extract_program(text) == Program(text)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from arc_submit.arc.task import Task
+from arc_submit.arc.grid import freeze
+from arc_submit.arc.task import Pair, Task
 from arc_submit.augmentation.views import build_views
 from arc_submit.config import AugmentationConfig
 from arc_submit.dsl import PRIMITIVES
@@ -46,6 +48,15 @@ def test_a_prompt_too_long_shows_fewer_pairs(flip_task: Task) -> None:
     assert shorter is not None
     assert whole.text.startswith(shorter.text) and shorter.text.count("input") == 1
     assert len(shorter.view.task.train) == 2  # programs are still checked on both
+
+
+def test_of_a_pair_too_long_a_corner_is_shown() -> None:
+    big = freeze(np.random.default_rng(0).integers(0, 10, (30, 30)))
+    task = Task("big", (Pair(big, big),), (big,))
+    prompt = _prompter(800).render(_view(task))
+    assert prompt is not None
+    assert prompt.text.startswith("input 7x7 ") and len(prompt.text) <= 800
+    assert prompt.view.task.train[0].input.shape == (30, 30)  # programs still run on whole grids
 
 
 def test_no_prompt_where_no_pair_fits(flip_task: Task) -> None:
