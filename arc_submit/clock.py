@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,6 +62,13 @@ class Deadline:
         """Return a deadline that does not come."""
         return cls(math.inf, MonotonicClock())
 
+    def keeping(self, share: float) -> Deadline:
+        """Return the deadline that leaves a share of the time left, 0 to 1, for what follows."""
+        remaining_s = self.remaining_s
+        if math.isinf(remaining_s):
+            return self
+        return Deadline(self.instant - share * max(0.0, remaining_s), self.clock)
+
     @property
     def remaining_s(self) -> float:
         """Seconds left; negative once the deadline has passed."""
@@ -69,3 +78,21 @@ class Deadline:
     def has_passed(self) -> bool:
         """Whether no time is left."""
         return self.remaining_s <= 0
+
+
+class Stopwatch:
+    """Adds up the time spent under each of a few names."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        """Count the time of the block under a name."""
+        started = self._clock.now()
+        try:
+            yield
+        finally:
+            spent_s = self._clock.now() - started
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent_s

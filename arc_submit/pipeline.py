@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
 from arc_submit.arc.task import Task
 from arc_submit.augmentation.programs import to_original_frame
 from arc_submit.augmentation.views import build_views
-from arc_submit.clock import Clock, Deadline, MonotonicClock
+from arc_submit.clock import Clock, Deadline, MonotonicClock, Stopwatch
 from arc_submit.config import RunConfig
+from arc_submit.effort import plan_visit
 from arc_submit.errors import ConfigError
 from arc_submit.execution.judge import judge
 from arc_submit.execution.pool import ExecutionPool
@@ -21,6 +22,7 @@ from arc_submit.seeds import derive_seed
 from arc_submit.test_time_training import NO_LESSONS, Exploration, Hindsight
 from arc_submit.types import (
     Completion,
+    Profile,
     Program,
     Prompt,
     Round,
@@ -34,6 +36,12 @@ from arc_submit.voting.votes import select_attempts, tally_votes
 
 if TYPE_CHECKING:
     from arc_submit.models.loading import LanguageModel
+
+
+_EXECUTION_SHARE = 0.15
+"""Of the time left, kept for running the programs: unless they are run, they are lost."""
+_MAX_SHORTENED = 3
+"""How often prompts that come to no answer are halved; such a round is not counted."""
 
 
 class Trainer(Protocol):
@@ -79,26 +87,41 @@ def solve_task(
     exploration = Exploration(training.exploration)
     if training.reset != "never":
         tools.trainer.reset(seed=seed)
+    watch = Stopwatch(tools.clock)
+    prompter = tools.prompter
+    n_shortened = 0
     rounds: list[Round] = []
     while True:
         begun = tools.clock.now()
         factor = exploration.factor
-        prompts = _build_prompts(task, tools, config, len(rounds))
-        completions, trials = _sample(prompts, factor, tools, config, len(rounds), deadline)
+        prompts = _build_prompts(task, prompter, config, len(rounds))
+        with watch.measure("sampling"):
+            until = deadline.keeping(_EXECUTION_SHARE)
+            completions = _sample(prompts, factor, tools, config, len(rounds), until)
+        with watch.measure("execution"):
+            trials = run_programs(
+                completions, tools.pool, round_index=len(rounds), deadline=deadline
+            )
         elapsed_s = tools.clock.now() - begun
-        stop = _reason_to_stop(prompts, trials, len(rounds), elapsed_s, config, deadline)
+        if _is_too_much(prompts, trials, prompter) and n_shortened < _MAX_SHORTENED:
+            prompter = replace(prompter, max_tokens=prompter.max_tokens // 2)
+            n_shortened += 1
+        n_asked = len(rounds) - n_shortened
+        stop = _reason_to_stop(prompts, trials, n_asked, elapsed_s, config, deadline)
         lessons = NO_LESSONS
         if stop is None:
-            lessons = hindsight.relabel(trials, deadline=deadline)
+            with watch.measure("relabelling"):
+                lessons = hindsight.relabel(trials, deadline=deadline)
             exploration.observe(
                 n_programs=len(completions), n_unique=lessons.n_unique, n_novel=lessons.n_novel
             )
             if exploration.is_exhausted:
                 stop = StopReason.COLLAPSED if lessons.n_unique else StopReason.NOTHING_TO_LEARN
         if stop is None and lessons.examples:
-            if training.reset == "round":
-                tools.trainer.reset(seed=derive_seed(seed, "round", len(rounds)))
-            tools.trainer.fit(lessons.examples, deadline=deadline)
+            with watch.measure("training"):
+                if training.reset == "round":
+                    tools.trainer.reset(seed=derive_seed(seed, "round", len(rounds)))
+                tools.trainer.fit(lessons.examples, deadline=deadline)
         done = Round(
             index=len(rounds),
             trials=tuple(trials),
@@ -111,17 +134,21 @@ def solve_task(
         rounds.append(done)
         on_round(done)
         if stop is not None:
-            return build_result(task, rounds, stop, tools.clock.now() - started)
+            result = build_result(task, rounds, stop)
+            seconds = tools.clock.now() - started
+            return replace(result, seconds=seconds, stages=watch.seconds)
 
 
-def _build_prompts(task: Task, tools: Tools, config: RunConfig, round_index: int) -> list[Prompt]:
+def _build_prompts(
+    task: Task, prompter: Prompter, config: RunConfig, round_index: int
+) -> list[Prompt]:
     views = build_views(
         task,
         count=config.augmentation.views,
         config=config.augmentation,
         seed=derive_seed(config.seed, task.task_id, round_index),
     )
-    return [prompt for prompt in map(tools.prompter.render, views) if prompt is not None]
+    return [prompt for prompt in map(prompter.render, views) if prompt is not None]
 
 
 def _sample(
@@ -131,34 +158,42 @@ def _sample(
     config: RunConfig,
     round_index: int,
     deadline: Deadline,
-) -> tuple[list[Completion], list[Trial]]:
+) -> list[Completion]:
     if not prompts:
-        return [], []
-    task_id = prompts[0].view.task.task_id
-    completions = tools.sampler.sample(
+        return []
+    return tools.sampler.sample(
         prompts,
         sampling_params(config, temperature_factor=factor),
-        seed=derive_seed(config.seed, task_id, round_index),
+        seed=derive_seed(config.seed, prompts[0].view.task.task_id, round_index),
         deadline=deadline,
     )
-    trials = run_programs(completions, tools.pool, round_index=round_index, deadline=deadline)
-    return completions, trials
+
+
+def _is_too_much(prompts: Sequence[Prompt], trials: Sequence[Trial], prompter: Prompter) -> bool:
+    """Return whether prompts came to no answer at all, and shorter ones could be asked."""
+    is_answered = any(out is not None for t in trials for out in t.candidate.test_outputs)
+    longest = max((prompter.count_tokens(prompt.text) for prompt in prompts), default=0)
+    return not is_answered and longest > prompter.max_tokens // 2
 
 
 def _reason_to_stop(
     prompts: Sequence[Prompt],
     trials: Sequence[Trial],
-    round_index: int,
+    n_asked: int,
     elapsed_s: float,
     config: RunConfig,
     deadline: Deadline,
 ) -> StopReason | None:
-    """Return why no further round follows one that was just sampled; None if one does."""
+    """Return why no further round follows one that was just sampled; None if one does.
+
+    Args:
+        n_asked: rounds before it, not counting those that were too much for the model.
+    """
     if not prompts:
         return StopReason.TOO_LONG
     if any(trial.candidate.fits for trial in trials):
         return StopReason.SOLVED
-    if round_index == config.test_time_training.max_rounds:
+    if n_asked == config.test_time_training.max_rounds:
         return StopReason.DEADLINE if deadline.has_passed else StopReason.MAX_ROUNDS
     # The next round will take as long as this one, its training not counted.
     if deadline.has_passed or deadline.remaining_s < elapsed_s:
@@ -200,9 +235,7 @@ def run_programs(
     return trials
 
 
-def build_result(
-    task: Task, rounds: Sequence[Round], stop: StopReason, seconds: float
-) -> TaskResult:
+def build_result(task: Task, rounds: Sequence[Round], stop: StopReason) -> TaskResult:
     """Vote over the candidates of all rounds."""
     trials = [trial for done in rounds for trial in done.trials]
     candidates = [trial.candidate for trial in trials]
@@ -215,7 +248,7 @@ def build_result(
         tallies=tally_votes(candidates, n_test, n_completions),
         stop_reason=stop,
         rounds=len(rounds),
-        seconds=seconds,
+        seconds=sum(done.seconds for done in rounds),
         train_exact=best.candidate.train_exact if best else 0,
         n_train=len(task.train),
         program=_program_of(best) if best else "",
@@ -233,19 +266,30 @@ def _program_of(trial: Trial) -> str:
 
 
 class PipelineSolver:
-    """Solves tasks with a model and tools of its own; one lives in each worker."""
+    """Solves tasks with a model and tools of its own; one lives in each worker.
 
-    def __init__(self, config: RunConfig, tools: Tools) -> None:
+    Args:
+        config: of the run.
+        tools: by the profile of a visit.
+    """
+
+    def __init__(self, config: RunConfig, tools: Mapping[Profile, Tools]) -> None:
         self._config = config
         self._tools = tools
 
-    def solve(self, task: Task, deadline: Deadline) -> TaskResult:
-        """As :func:`solve_task`."""
-        return solve_task(task, self._tools, self._config, deadline)
+    def solve(self, task: Task, deadline: Deadline, *, visit: int, profile: Profile) -> TaskResult:
+        """As :func:`solve_task`, with the effort of :func:`~arc_submit.effort.plan_visit`."""
+        config = plan_visit(self._config, visit, profile)
+        result = solve_task(task, self._tools[profile], config, deadline)
+        is_quick = config.test_time_training.max_rounds < self._config.test_time_training.max_rounds
+        if is_quick and profile is Profile.FULL and result.stop_reason is StopReason.MAX_ROUNDS:
+            return replace(result, stop_reason=StopReason.PAUSED)
+        return result
 
     def close(self) -> None:
         """Stop the sandbox."""
-        self._tools.pool.close()
+        for tools in self._tools.values():
+            tools.pool.close()
 
 
 def build_solver(config: RunConfig, device: str) -> PipelineSolver:
@@ -255,7 +299,16 @@ def build_solver(config: RunConfig, device: str) -> PipelineSolver:
         ModelError: if the model cannot be loaded.
         ConfigError: if there is no such prompt template or grid encoder.
     """
-    return PipelineSolver(config, build_tools(config, device))
+    from arc_submit.sampling.transformers import TransformersSampler
+
+    model, tools = _load_tools(config, device)
+    small = plan_visit(config, 0, Profile.SMALL)
+    small_tools = replace(
+        tools,
+        prompter=replace(tools.prompter, max_tokens=tools.prompter.max_tokens // 2),
+        sampler=TransformersSampler(model, batch_size=small.sampling.batch_size),
+    )
+    return PipelineSolver(config, {Profile.FULL: tools, Profile.SMALL: small_tools})
 
 
 def build_tools(config: RunConfig, device: str) -> Tools:
@@ -264,12 +317,16 @@ def build_tools(config: RunConfig, device: str) -> Tools:
     Raises:
         ModelError, ConfigError: as :func:`build_solver`.
     """
+    return _load_tools(config, device)[1]
+
+
+def _load_tools(config: RunConfig, device: str) -> tuple[LanguageModel, Tools]:
     from arc_submit.models.loading import load_model
     from arc_submit.sampling.transformers import TransformersSampler
     from arc_submit.training.lora import LoraTrainer
 
     model = load_model(config.model, device)
-    return Tools(
+    return model, Tools(
         prompter=build_prompter(model, max_new_tokens=config.sampling.max_new_tokens),
         sampler=TransformersSampler(model, batch_size=config.sampling.batch_size),
         trainer=LoraTrainer(model, config.test_time_training),
@@ -281,7 +338,8 @@ def build_tools(config: RunConfig, device: str) -> Tools:
 def build_prompter(model: LanguageModel, *, max_new_tokens: int) -> Prompter:
     """Return what asks a model for programs, with room left for the answer.
 
-    An answer is never given more than half of the context.
+    An answer is never given more than half of the context. Prompts keep to the length that the
+    model says it answers well.
 
     Raises:
         ConfigError: if there is no such prompt template or grid encoder, or the template asks for
@@ -295,9 +353,10 @@ def build_prompter(model: LanguageModel, *, max_new_tokens: int) -> Prompter:
             f"model.prompt: {template.name!r} asks for grids; programs are asked for by "
             f"{', '.join(t.name for t in TEMPLATES.values() if t.asks_for == 'program')}"
         )
+    room = model.max_context - min(max_new_tokens, model.max_context // 2)
     return Prompter(
         template=template,
         encoder=build_encoder(model.settings.grid_encoder),
         count_tokens=lambda text: len(encode_prompt(model.tokenizer, text)),
-        max_tokens=model.max_context - min(max_new_tokens, model.max_context // 2),
+        max_tokens=min(room, model.settings.max_prompt or room),
     )

@@ -6,8 +6,8 @@ Failures inside a task are values here (:class:`Failure`, :class:`ParseFailure`,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -252,11 +252,22 @@ class Tally:
     """Completions that gave none."""
 
 
+class Profile(StrEnum):
+    """How much a visit to a task may ask of its device."""
+
+    FULL = "full"
+    SMALL = "small"
+    """For a task that brought a worker down: half the batch, half the views, half the length,
+    and no training."""
+
+
 class StopReason(StrEnum):
     """Why work on a task ended."""
 
     SOLVED = "solved"
     MAX_ROUNDS = "max_rounds"
+    PAUSED = "paused"
+    """The first, quick visit is over; a later one would go on."""
     DEADLINE = "deadline"
     NOTHING_TO_LEARN = "nothing_to_learn"
     COLLAPSED = "collapsed"
@@ -283,6 +294,8 @@ class TaskResult:
     """Source of the best candidate, in the original frame; empty where there is none."""
     message: str = ""
     """What went wrong, where the stop reason is an error."""
+    stages: Mapping[str, float] = field(default_factory=dict)
+    """Seconds by stage."""
 
     @property
     def is_answered(self) -> bool:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from arc_submit.clock import Deadline, ManualClock, MonotonicClock
+from arc_submit.clock import Deadline, ManualClock, MonotonicClock, Stopwatch
 
 
 def test_a_deadline_counts_down_as_its_clock_moves() -> None:
@@ -40,3 +42,27 @@ def test_the_monotonic_clock_never_goes_back() -> None:
 
 def test_never_does_not_come() -> None:
     assert not Deadline.never().has_passed
+
+
+def test_deadline_keeps_a_share_of_the_time_for_what_follows() -> None:
+    clock = ManualClock(10.0)
+    deadline = Deadline.after(8.0, clock)
+
+    assert deadline.keeping(0.25).instant == 16.0
+    clock.advance(20.0)
+    assert deadline.keeping(0.25) == deadline
+    assert Deadline.never().keeping(0.5).remaining_s == math.inf
+
+
+def test_stopwatch_adds_up_by_name_also_where_something_fails() -> None:
+    clock = ManualClock()
+    watch = Stopwatch(clock)
+
+    for seconds in (1.0, 2.0):
+        with pytest.raises(KeyError), watch.measure("training"):
+            clock.advance(seconds)
+            raise KeyError
+    with watch.measure("sampling"):
+        clock.advance(0.5)
+
+    assert watch.seconds == {"training": 3.0, "sampling": 0.5}

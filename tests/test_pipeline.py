@@ -15,7 +15,7 @@ from arc_submit.pipeline import Tools, solve_task
 from arc_submit.prompting import Prompter, build_encoder, get_template
 from arc_submit.sampling import ScriptedSampler
 from arc_submit.sampling.scripted import Script
-from arc_submit.types import Round, StopReason, TrainingExample
+from arc_submit.types import Prompt, Round, StopReason, TrainingExample
 
 RIGHT = "def task(img):\n    img = flip(img, 1)\n    return img"
 WRONG = "def task(img):\n    img = flip(img, 0)\n    return img"
@@ -167,6 +167,21 @@ def test_a_task_too_long_for_the_context_says_so(pool: ExecutionPool, flip_task:
     tools = _tools(pool, lambda prompt, draw: RIGHT, max_tokens=5)
     result = solve_task(flip_task, tools, _config(), Deadline.never())
     assert result.stop_reason is StopReason.TOO_LONG and not result.is_answered
+
+
+def test_prompts_that_come_to_nothing_are_asked_again_shorter(
+    pool: ExecutionPool, flip_task: Task
+) -> None:
+    lengths: list[int] = []
+
+    def script(prompt: Prompt, draw: object) -> str:
+        lengths.append(len(prompt.text))
+        return RIGHT if len(prompt.text) < 100 else "I am not sure"
+
+    tools = _tools(pool, script, max_tokens=250)
+    result = solve_task(flip_task, tools, _config(0), Deadline.never())
+    assert result.stop_reason is StopReason.SOLVED and result.rounds == 2
+    assert lengths[0] > 125 >= lengths[-1], "no round is lost by it"
 
 
 def test_no_round_is_started_that_would_not_fit(pool: ExecutionPool, flip_task: Task) -> None:

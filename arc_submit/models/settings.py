@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from arc_submit.config import BUNDLED_MODEL, ModelConfig
 from arc_submit.errors import ModelError
@@ -25,6 +26,8 @@ class ModelSettings:
     """Name of a prompt template."""
     grid_encoder: str
     """Name of a grid encoder."""
+    max_prompt: int | None = None
+    """Tokens of the longest prompt that it answers well; None where its context is the limit."""
 
 
 def model_folder(config: ModelConfig) -> Path:
@@ -52,19 +55,23 @@ def read_settings(folder: Path, config: ModelConfig) -> ModelSettings:
         ModelError: if the settings file is not one.
     """
     path = folder / SETTINGS_FILE
-    own: dict[str, str] = {}
+    own: dict[str, Any] = {}
     if path.is_file():
         try:
             own = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ModelError(f"{path}: is not JSON ({error})") from error
+    max_prompt = own.get("max_prompt")
+    if max_prompt is not None and not (isinstance(max_prompt, int) and max_prompt > 0):
+        raise ModelError(f"{path}: max_prompt is {max_prompt!r}; expected a number of tokens")
     return ModelSettings(
         prompt=config.prompt or own.get("prompt", DEFAULT_PROMPT),
         grid_encoder=config.grid_encoder or own.get("grid_encoder", DEFAULT_GRID_ENCODER),
+        max_prompt=max_prompt,
     )
 
 
 def write_settings(folder: Path, settings: ModelSettings) -> None:
     """Write a model folder's settings file."""
-    values = {"prompt": settings.prompt, "grid_encoder": settings.grid_encoder}
+    values = {name: value for name, value in asdict(settings).items() if value is not None}
     (folder / SETTINGS_FILE).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

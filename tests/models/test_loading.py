@@ -48,3 +48,12 @@ def test_the_context_is_the_smaller_of_model_and_configuration(tiny_model: Path)
     assert load_model(ModelConfig(path=path), "cpu").max_context == limit
     assert load_model(ModelConfig(path=path, max_context=100), "cpu").max_context == 100
     assert load_model(ModelConfig(path=path, max_context=10**6), "cpu").max_context == limit
+
+
+def test_longest_prompt_is_the_models_own_to_say(tiny_model: Path, tmp_path: Path) -> None:
+    assert read_settings(tiny_model, ModelConfig()).max_prompt is None
+    (tmp_path / SETTINGS_FILE).write_text('{"max_prompt": 300}')
+    assert read_settings(tmp_path, ModelConfig()).max_prompt == 300
+    (tmp_path / SETTINGS_FILE).write_text('{"max_prompt": "many"}')
+    with pytest.raises(ModelError, match=r"max_prompt is 'many'; expected a number of tokens"):
+        read_settings(tmp_path, ModelConfig())
