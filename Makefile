@@ -11,7 +11,7 @@ LANGUAGE := docs/language.md
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install check test dry-run schema language clean
+.PHONY: help install check test chaos dry-run schema language clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -22,7 +22,7 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit( \
 	    "make: $(PYTHON) is Python %d.%d; Python 3.11 to 3.13 is needed: make install PYTHON=python3.12" % v)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[model,data,report,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[model,data,report,ray,dev]'
 	@touch $@
 
 check: install ## lint, format and type checks
@@ -32,6 +32,9 @@ check: install ## lint, format and type checks
 
 test: install ## the tests
 	$(BIN)/pytest
+
+chaos: install ## 200 runs in which something goes wrong (20 of them are among the tests)
+	CHAOS_RUNS=200 $(BIN)/pytest -q tests/chaos
 
 dry-run: install ## solve ARC-AGI-1 evaluation tasks and score: BUDGET=10m ARGS='--split training'
 	$(BIN)/arc-submit dry-run --budget $(BUDGET) $(ARGS)
