@@ -214,6 +214,19 @@ class TestTimeTrainingConfig(_Part):
     lora: LoraConfig = LoraConfig()
 
 
+class GpuConfig(_Part):
+    """What the GPUs must be; a run on others is refused before any time is spent."""
+
+    name: str | None = None
+    """Part of the driver's name for each, such as `L4` or `T4`."""
+    count: Annotated[int, Field(ge=1)] | None = None
+    """Exactly so many are there."""
+    min_memory_gb: Annotated[float, Field(ge=0)] = 0.0
+    """Of each, in units of 2**30 bytes."""
+    min_compute_capability: Annotated[float, Field(ge=0)] = 0.0
+    """Of each, such as 7.5 for a T4 and 8.9 for an L4."""
+
+
 class RuntimeConfig(_Part):
     """Time, workers and what counts as success."""
 
@@ -225,8 +238,16 @@ class RuntimeConfig(_Part):
     """Least time of a task; where there is not as much for each, the last tasks get none."""
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     """One process each, on `cuda:0`, `cuda:1`, ... or on the CPU."""
+    executor: Literal["processes", "ray"] = "processes"
+    """Workers on this machine, or as Ray actors anywhere in a cluster."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto` takes the GPUs where there are as many as workers, else the CPU."""
+    gpu: GpuConfig = GpuConfig()
+    policy: Literal["marginal-gain", "fifo", "cheap-first"] = "marginal-gain"
+    """Which task is worth the next visit, once each has been visited."""
+    silence: Annotated[Seconds, Field(gt=0)] = 60.0
+    """A worker that gives no sign of life for so long, or does not return so long after its
+    deadline, is replaced."""
     deterministic: bool = False
     """Do the same work whatever the time it takes: the budget only ends the run."""
     min_coverage: Share = 0.0
@@ -251,6 +272,11 @@ class RunConfig(_Part):
             raise ValueError(
                 "model.dtype: 'float16' does not train on runtime.device 'cpu'; "
                 "use 'auto', 'float32' or 'bfloat16'"
+            )
+        if self.runtime.executor == "ray" and self.runtime.device == "auto":
+            raise ValueError(
+                "runtime.device: 'auto' looks at this machine only; with runtime.executor 'ray' "
+                "say 'cpu' or 'cuda'"
             )
         context = self.model.max_context
         if context is not None and self.sampling.max_new_tokens >= context:

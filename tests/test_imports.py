@@ -67,6 +67,8 @@ def test_every_command_leads_to_a_function(name: str) -> None:
         "validate": ["file", "--challenges", "file"],
         "train": ["--recipe", "file", "--output", "folder"],
         "draw": ["chick"],
+        "resume": ["folder"],
+        "simulate": ["--profile", "nvarc-l4"],
         "merge": ["--adapter", "folder", "--output", "folder"],
     }
     options = build_parser().parse_args([name, *required.get(name, [])])

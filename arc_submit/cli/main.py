@@ -64,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_dry_run(commands)
     _add_run(commands)
+    _add_resume(commands)
     _add_score(commands)
     _add_validate(commands)
     _add_config(commands)
@@ -72,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_merge(commands)
     _add_evaluate(commands)
     _add_draw(commands)
+    _add_simulate(commands)
     return parser
 
 
@@ -96,6 +98,19 @@ def _add_dry_run(commands: _Commands) -> None:
 def _add_run(commands: _Commands) -> None:
     parser = _add(commands, "run", "solve:run", "Solve tasks and write submission.json")
     _add_solve_options(parser)
+
+
+def _add_resume(commands: _Commands) -> None:
+    parser = _add(commands, "resume", "solve:resume", "Go on with a run that was stopped or killed")
+    parser.add_argument("run_dir", metavar="RUN_DIR")
+    parser.add_argument("--config", metavar="FILE", help="default: that of the run")
+    parser.add_argument("--model", metavar="FOLDER", help="where the run's model lies now")
+    parser.add_argument("--budget", metavar="TIME", help="from now on; default: what is left")
+    parser.add_argument("--workers", type=int, metavar="N")
+    parser.add_argument(
+        "--force", action="store_true", help="whatever else the journal belongs to, and say what"
+    )
+    _add_json(parser)
 
 
 def _add_solve_options(parser: argparse.ArgumentParser) -> None:
@@ -218,6 +233,29 @@ def _add_draw(commands: _Commands) -> None:
     )
     parser.add_argument("--frozen", action="store_true", help="do not train at all, for comparison")
     parser.add_argument("--output", metavar="DIR", help="default: runs/<date and time>")
+    _add_json(parser)
+
+
+def _add_simulate(commands: _Commands) -> None:
+    parser = _add(
+        commands,
+        "simulate",
+        "simulate:simulate_runs",
+        "Predict a run by replaying timings through its scheduler",
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--timings", metavar="FILE", help="timings JSON, or a run's journal.jsonl")
+    source.add_argument("--profile", choices=["nvarc-l4"], help="published timings")
+    parser.add_argument("--tasks", type=int, metavar="N", help="default: those of FILE, or 240")
+    parser.add_argument("--workers", type=int, default=2, metavar="N")
+    parser.add_argument("--budget", metavar="TIME", default="12h", help="default: %(default)s")
+    parser.add_argument(
+        "--policy",
+        choices=["marginal-gain", "fifo", "cheap-first", "static-fifo"],
+        default="marginal-gain",
+        help="default: %(default)s; static-fifo is what public notebooks do",
+    )
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="runs to draw")
     _add_json(parser)
 
 

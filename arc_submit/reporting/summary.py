@@ -43,14 +43,23 @@ def summarize_run(outcome: RunOutcome, challenges: Challenges, config: RunConfig
         "stop_reasons": dict(Counter(str(result.stop_reason) for result in results.values())),
         "seconds": outcome.seconds,
         "budget_s": config.runtime.budget,
-        "utilisation": [busy / outcome.seconds for busy in outcome.busy_s],
+        "utilisation": [busy / outcome.sitting_s for busy in outcome.busy_s],
+        "tail_idle_s": list(outcome.tail_idle_s),
         "worker_deaths": len(outcome.deaths),
+        "retried_tasks": len(outcome.retries),
         "is_complete": is_complete,
     }
     report = {
         **figures,
         "deaths": [asdict(death) for death in outcome.deaths],
-        "by_task": {task_id: _course(result) for task_id, result in results.items()},
+        "by_task": {
+            task_id: _course(result)
+            | {
+                "visits": outcome.visits.get(task_id, 0),
+                "retries": outcome.retries.get(task_id, 0),
+            }
+            for task_id, result in results.items()
+        },
     }
     return RunSummary(figures, report, is_complete)
 
@@ -85,6 +94,7 @@ def _course(result: TaskResult) -> dict[str, Any]:
         "stop_reason": str(result.stop_reason),
         "rounds": result.rounds,
         "seconds": result.seconds,
+        "stages": dict(result.stages),
         "train_exact": result.train_exact,
         "n_train": result.n_train,
         "is_answered": result.is_answered,

@@ -1,4 +1,4 @@
-"""The run's memory on disk: one JSON line per finished task, safe against a crash at any instant.
+"""The run's memory on disk: one JSON line per visit to a task, safe against a crash at any instant.
 
 Owns the file's format. A last line that was cut off while being written does not count; damage
 anywhere else is refused.
@@ -9,54 +9,83 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from arc_submit.arc.grid import Grid, parse_rows, to_rows
 from arc_submit.errors import RunError
+from arc_submit.runtime.identity import Identity
 from arc_submit.types import AttemptPair, StopReason, Tally, TaskResult
 
-_FORMAT = 1
+_FORMAT = 2
 _HEADER_KIND = "header"
 _TASK_KIND = "task"
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a journal holds."""
+
+    identity: Identity
+    results: tuple[TaskResult, ...]
+    """One per visit, in the order in which they were written."""
+    spent_s: float
+    """Of the run's time, when the last one was written."""
+
+
 class Journal:
-    """An append-only file of results; the first record is a header.
+    """An append-only file of results; the first record says whose they are.
 
     Args:
         path: created where missing; an existing journal is gone on with, without its torn line.
+        identity: written where the journal begins.
 
     Raises:
         RunError: if the file cannot be opened or written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, identity: Identity) -> None:
         self._path = path
         try:
             whole = _whole_lines(path.read_bytes()) if path.exists() else b""
-            self._file = path.open("ab")
-            self._file.truncate(len(whole))
+            self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise _unusable(path, error) from error
+        self._end = len(whole)
+        self._cut()
         if not whole:
-            self._write({"kind": _HEADER_KIND, "format": _FORMAT})
+            self._write({"kind": _HEADER_KIND, "format": _FORMAT, **asdict(identity)})
 
-    def append(self, result: TaskResult) -> None:
+    def append(self, result: TaskResult, *, spent_s: float) -> None:
         """Write a result; it is on the disk when this returns.
 
+        Args:
+            spent_s: of the run's time.
+
         Raises:
-            RunError: if it cannot be written.
+            RunError: if it cannot be written; it may be tried again later.
         """
-        self._write({"kind": _TASK_KIND, **result_to_json(result)})
+        record = {"kind": _TASK_KIND, "spent_s": round(spent_s, 3), **result_to_json(result)}
+        self._write(record)
 
     def _write(self, record: Mapping[str, object]) -> None:
-        line = json.dumps(record, separators=(",", ":")) + "\n"
+        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
         try:
-            self._file.write(line.encode())
-            self._file.flush()
+            rest = line
+            while rest:  # a disk that fills up takes a part
+                rest = rest[self._file.write(rest) :]
             os.fsync(self._file.fileno())
+        except OSError as error:
+            self._cut()
+            raise _unusable(self._path, error) from error
+        self._end += len(line)
+
+    def _cut(self) -> None:
+        """Take away what was written in part."""
+        try:
+            self._file.truncate(self._end)
         except OSError as error:
             raise _unusable(self._path, error) from error
 
@@ -76,8 +105,8 @@ class Journal:
         self.close()
 
 
-def read_journal(path: Path) -> list[TaskResult]:
-    """Return the results in the order in which they were written.
+def read_journal(path: Path) -> Recorded | None:
+    """Return what a journal holds; None if its first record was torn while being written.
 
     Raises:
         RunError: if the file cannot be read, or naming the first line that is not a record.
@@ -86,20 +115,21 @@ def read_journal(path: Path) -> list[TaskResult]:
         lines = _whole_lines(path.read_bytes()).splitlines()
     except OSError as error:
         raise _unusable(path, error) from error
-    results = []
+    identity, results, spent_s = None, [], 0.0
     for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
             if number == 1:
-                _check_header(record)
+                identity = _read_header(record)
             else:
                 results.append(result_from_json(record))
+                spent_s = float(record["spent_s"])
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(
                 f"{path}, line {number}: is not a journal record ({error}); "
                 "remove the line or start a new run"
             ) from error
-    return results
+    return Recorded(identity, tuple(results), spent_s) if identity is not None else None
 
 
 def result_to_json(result: TaskResult) -> dict[str, Any]:
@@ -125,6 +155,7 @@ def result_to_json(result: TaskResult) -> dict[str, Any]:
         "n_train": result.n_train,
         "program": result.program,
         "message": result.message,
+        "stages": dict(result.stages),
     }
 
 
@@ -155,6 +186,7 @@ def result_from_json(record: Mapping[str, Any]) -> TaskResult:
         n_train=record["n_train"],
         program=record["program"],
         message=record["message"],
+        stages=dict(record["stages"]),
     )
 
 
@@ -170,9 +202,10 @@ def _whole_lines(content: bytes) -> bytes:
     return content[: content.rfind(b"\n") + 1]
 
 
-def _check_header(record: Mapping[str, object]) -> None:
+def _read_header(record: Mapping[str, Any]) -> Identity:
     if record["kind"] != _HEADER_KIND or record["format"] != _FORMAT:
         raise ValueError(f"expected the header of a journal of format {_FORMAT}")
+    return Identity(dict(record["config"]), str(record["model"]), str(record["challenges"]))
 
 
 def _unusable(path: Path, error: OSError) -> RunError:

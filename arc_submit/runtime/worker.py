@@ -1,7 +1,7 @@
 """The worker process: builds a solver, then solves the tasks that it is given, one by one.
 
 Whatever a solver raises ends here, as a value. What a solver cannot catch (a crash, a kill, a
-hang) is the coordinator's to handle.
+hang) is the coordinator's to handle; a worker whose beats stay away hangs.
 """
 
 from __future__ import annotations
@@ -12,28 +12,35 @@ import importlib
 import os
 import signal
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias
 
-from arc_submit.arc.task import Task
+from arc_submit.arc.task import Task, TaskId
 from arc_submit.clock import Deadline, MonotonicClock
 from arc_submit.config import RunConfig
 from arc_submit.errors import ArcSubmitError
-from arc_submit.types import AttemptPair, StopReason, Tally, TaskResult
-
-T = TypeVar("T")
+from arc_submit.types import AttemptPair, Profile, StopReason, Tally, TaskResult
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_BEAT_S = 1.0
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "STATUS_ALLOC_FAILED")
 
 
 class Solver(Protocol):
     """What a worker needs to know about the pipeline."""
 
-    def solve(self, task: Task, deadline: Deadline) -> TaskResult:
-        """Return the best answers found until the deadline."""
+    def solve(self, task: Task, deadline: Deadline, *, visit: int, profile: Profile) -> TaskResult:
+        """Return the best answers found until the deadline.
+
+        Args:
+            visit: how many visits to the task there were before.
+            profile: how much the visit may ask of the device.
+        """
         ...
 
     def close(self) -> None:
@@ -63,16 +70,32 @@ class WorkerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A task for a worker; in its place, None tells the worker to end."""
+    """A visit to a task, for a worker; in its place, None tells the worker to end."""
 
     task: Task
     deadline: float
     """An instant of the machine's monotonic clock."""
+    visit: int = 0
+    profile: Profile = Profile.FULL
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
     """The solver is built."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The worker is alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfMemory:
+    """A visit took more memory than there was; the worker lives, in an unknown state."""
+
+    task_id: TaskId
+    message: str
+    """One line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +129,59 @@ def worker_main(connection: Connection, spec: WorkerSpec) -> None:
     The process must have been started with :func:`worker_environment`.
     """
     _leave_signals_to_coordinator()
+    outbox = _Outbox(connection)
+    threading.Thread(target=outbox.beat_forever, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):  # the coordinator is gone
-        solver = _guard(lambda: _build_solver(spec))
+        solver = build_guarded(spec)
         if isinstance(solver, Refusal):
-            connection.send(solver)
+            outbox.send(solver)
             return
         try:
-            connection.send(Ready())
+            outbox.send(Ready())
             while (job := connection.recv()) is not None:
-                connection.send(_solve(solver, job))
+                outbox.send(solve_guarded(solver, job))
         finally:
             solver.close()
+
+
+class _Outbox:
+    """The way to the coordinator, for more than one thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    def send(self, message: object) -> None:
+        with self._lock:
+            self._connection.send(message)
+
+    def beat_forever(self) -> None:
+        with contextlib.suppress(OSError):  # the coordinator is gone
+            while True:
+                self.send(Beat())
+                time.sleep(_BEAT_S)
+
+
+def build_guarded(spec: WorkerSpec) -> Solver | Refusal:
+    """Build the solver, or return why it cannot be built."""
+    try:
+        return _build_solver(spec)
+    except Exception as error:  # the worker's boundary: nothing that a solver raises may pass
+        return Refusal(_describe(error))
+
+
+def solve_guarded(solver: Solver, job: Job) -> TaskResult | OutOfMemory:
+    """Solve a task; whatever goes wrong becomes a value."""
+    clock = MonotonicClock()
+    started = clock.now()
+    try:
+        deadline = Deadline(job.deadline, clock)
+        result = solver.solve(job.task, deadline, visit=job.visit, profile=job.profile)
+        return _checked(job.task, result)
+    except Exception as error:  # as above
+        if _is_out_of_memory(error):
+            return OutOfMemory(job.task.task_id, _describe(error))
+        return error_result(job.task, _describe(error), clock.now() - started)
 
 
 def error_result(task: Task, message: str, seconds: float = 0.0) -> TaskResult:
@@ -136,17 +201,6 @@ def error_result(task: Task, message: str, seconds: float = 0.0) -> TaskResult:
     )
 
 
-def _solve(solver: Solver, job: Job) -> TaskResult:
-    clock = MonotonicClock()
-    started = clock.now()
-    result = _guard(
-        lambda: _checked(job.task, solver.solve(job.task, Deadline(job.deadline, clock)))
-    )
-    if isinstance(result, Refusal):
-        return error_result(job.task, result.message, clock.now() - started)
-    return result
-
-
 def _checked(task: Task, result: TaskResult) -> TaskResult:
     if result.task_id != task.task_id or len(result.attempts) != len(task.test_inputs):
         raise ValueError(
@@ -163,11 +217,11 @@ def _build_solver(spec: WorkerSpec) -> Solver:
     return factory(spec.config, "cpu" if spec.device == "cpu" else "cuda:0")
 
 
-def _guard(action: Callable[[], T]) -> T | Refusal:
-    try:
-        return action()
-    except Exception as error:  # the worker's boundary: nothing that a solver raises may pass
-        return Refusal(_describe(error))
+def _is_out_of_memory(error: Exception) -> bool:
+    # torch must not be imported for this; its kinds are told by name and text.
+    is_torch = type(error).__name__ == "OutOfMemoryError"
+    is_torch |= isinstance(error, RuntimeError) and any(t in str(error) for t in _OUT_OF_MEMORY)
+    return isinstance(error, MemoryError) or is_torch
 
 
 def _describe(error: Exception) -> str:

@@ -36,6 +36,25 @@ def _arc_submit(*arguments: str, **environment: str) -> subprocess.CompletedProc
     )
 
 
+def _start(*arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "arc_submit", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _start_run(run_dir: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    return _start(
+        *("dry-run", "--split", "training", "--tasks", "12", "--budget", "3m"),
+        *("--run-dir", str(run_dir), *arguments),
+    )
+
+
+def _count_lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
 def _faults(run_dir: Path) -> list[str]:
     challenges = load_challenges(run_dir / "challenges.json")
     return validate_submission(run_dir / "submission.json", count_entries(challenges))
@@ -123,6 +142,61 @@ def test_an_interrupted_run_leaves_a_valid_file_and_says_so(tmp_path: Path) -> N
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert _faults(tmp_path) == []
+
+
+def test_killed_runs_are_resumed_until_every_task_is_answered(tmp_path: Path) -> None:
+    run_dir, figures = tmp_path / "run", tmp_path / "figures.json"
+    started = _start_run(run_dir, "--workers", "2")
+    for n_workers in ("1", "2"):
+        lines = _count_lines(run_dir / "journal.jsonl")
+        while _count_lines(run_dir / "journal.jsonl") < lines + 2:
+            assert started.poll() is None, "the run ended by itself"
+            time.sleep(0.02)
+        started.kill()
+        started.wait()
+        before = (run_dir / "journal.jsonl").read_bytes()
+        started = _start("resume", str(run_dir), "--workers", n_workers, "--json", str(figures))
+    assert started.wait(timeout=280) == 0
+
+    told = json.loads(figures.read_text())
+    assert (run_dir / "journal.jsonl").read_bytes().startswith(before.rpartition(b"\n")[0])
+    assert told["finished"] == told["tasks"] == 12 and told["coverage"] == 1.0
+    assert _faults(run_dir) == []
+
+
+def test_journal_of_another_run_is_refused_but_for_force(tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    done = _arc_submit(
+        *("dry-run", "--split", "training", "--task-ids", EASY, "--budget", "3s"),
+        *("--run-dir", str(run_dir)),
+    )
+    assert done.returncode == 0, done.stderr
+    config = json.loads((run_dir / "config.json").read_text())
+    config["augmentation"]["views"] = 3
+    (run_dir / "config.json").write_text(json.dumps(config))
+
+    refused = _arc_submit("resume", str(run_dir))
+    forced = _arc_submit("resume", str(run_dir), "--force")
+
+    assert refused.returncode == 2
+    assert "augmentation.views (8 in the journal, now 3)" in refused.stderr
+    assert "--force" in refused.stderr and len(refused.stderr.splitlines()) == 1
+    assert forced.returncode == 0
+    assert "--force ignores: another augmentation.views (8" in forced.stderr
+
+
+def test_a_run_is_predicted_from_the_journal_of_a_short_one(
+    easy_run: tuple[Path, dict[str, Any], str], tmp_path: Path
+) -> None:
+    run_dir, _, _ = easy_run
+    figures = tmp_path / "figures.json"
+    done = _arc_submit(
+        *("simulate", "--timings", str(run_dir / "journal.jsonl"), "--tasks", "240"),
+        *("--budget", "12h", "--seeds", "2", "--json", str(figures)),
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(figures.read_text())
+    assert told["late"] == 0 and told["coverage_min"] > 0.5 and told["makespan_max_s"] < 43200
 
 
 def test_too_little_coverage_is_told_by_the_exit_code(tmp_path: Path) -> None:

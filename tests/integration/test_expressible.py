@@ -1,4 +1,4 @@
-"""The tasks that the benchmark calls expressible have a program that is right on all their pairs."""
+"""Tasks that the benchmark calls expressible have a program that is right on all their pairs."""
 
 from __future__ import annotations
 

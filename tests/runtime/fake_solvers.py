@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from arc_submit.arc.task import Task
 from arc_submit.clock import Deadline
 from arc_submit.config import RunConfig
 from arc_submit.errors import ModelError
-from arc_submit.types import AttemptPair, StopReason, Tally, TaskResult
+from arc_submit.runtime.identity import Identity
+from arc_submit.types import AttemptPair, Profile, StopReason, Tally, TaskResult
 
+IDENTITY = Identity({"seed": 0}, "model", "challenges")
 ANSWER = freeze(np.array([[7]]))
 
 
@@ -44,7 +47,7 @@ class FakeSolver:
         self._misdeed = misdeed
         self._task_id = task_id
 
-    def solve(self, task: Task, deadline: Deadline) -> TaskResult:
+    def solve(self, task: Task, deadline: Deadline, *, visit: int, profile: Profile) -> TaskResult:
         if task.task_id == self._task_id:
             self._misdeed(task, deadline)
         return answer(task, message=os.environ["OMP_NUM_THREADS"])
@@ -70,7 +73,9 @@ def exits(config: RunConfig, device: str) -> FakeSolver:
 
 def confuses_tasks(config: RunConfig, device: str) -> FakeSolver:
     class Confused(FakeSolver):
-        def solve(self, task: Task, deadline: Deadline) -> TaskResult:
+        def solve(
+            self, task: Task, deadline: Deadline, *, visit: int, profile: Profile
+        ) -> TaskResult:
             return answer(Task("another", task.train, task.test_inputs))
 
     return Confused(lambda task, deadline: None)
@@ -115,3 +120,46 @@ def hangs_with_note(config: RunConfig, device: str) -> FakeSolver:
             time.sleep(60)
 
     return FakeSolver(hang)
+
+
+def runs_out_of_memory(config: RunConfig, device: str) -> FakeSolver:
+    """Unless it is asked for less."""
+
+    class Hungry(FakeSolver):
+        def solve(
+            self, task: Task, deadline: Deadline, *, visit: int, profile: Profile
+        ) -> TaskResult:
+            if task.task_id == "bad" and profile is Profile.FULL:
+                raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+            return answer(task, message=f"{profile} profile")
+
+    return Hungry(lambda task, deadline: None)
+
+
+def stops_once(config: RunConfig, device: str) -> FakeSolver:
+    """Its process is stopped, as if it hung, on the full profile."""
+
+    class Stopping(FakeSolver):
+        def solve(
+            self, task: Task, deadline: Deadline, *, visit: int, profile: Profile
+        ) -> TaskResult:
+            if task.task_id == "bad" and profile is Profile.FULL:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            return answer(task, message=profile)
+
+    return Stopping(lambda task, deadline: None)
+
+
+def comes_back(config: RunConfig, device: str) -> FakeSolver:
+    """Has no final answer before its third visit."""
+
+    class Slow(FakeSolver):
+        def solve(
+            self, task: Task, deadline: Deadline, *, visit: int, profile: Profile
+        ) -> TaskResult:
+            result = answer(task, message=f"visit {visit}")
+            if visit >= 2:
+                return result
+            return replace(result, stop_reason=StopReason.PAUSED, train_exact=0)
+
+    return Slow(lambda task, deadline: None)

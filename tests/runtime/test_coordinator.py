@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_solvers import IDENTITY
 
 from arc_submit.arc.grid import freeze
 from arc_submit.arc.task import BadTask, Challenges, Pair, Task
@@ -41,6 +43,7 @@ def run(
     config: RunConfig,
     elapsed_s: float = 0.0,
     seen: list[TaskResult] | None = None,
+    recorded: Sequence[TaskResult] | None = None,
 ) -> RunOutcome:
     clock = MonotonicClock()
     return run_tasks(
@@ -49,6 +52,8 @@ def run(
         run_dir=run_dir,
         clock=clock,
         started=clock.now() - elapsed_s,
+        identity=IDENTITY,
+        recorded=recorded,
         on_result=(seen if seen is not None else []).append,
         solver=f"fake_solvers:{solver}",
     )
@@ -73,6 +78,12 @@ def covered(run_dir: Path) -> set[str]:
     return set(json.loads((run_dir / "submission.json").read_text()))
 
 
+def recorded_ids(run_dir: Path) -> list[str]:
+    recorded = read_journal(run_dir / "journal.jsonl")
+    assert recorded is not None
+    return [result.task_id for result in recorded.results]
+
+
 def test_all_tasks_are_answered_recorded_and_told(tmp_path: Path) -> None:
     seen: list[TaskResult] = []
 
@@ -80,9 +91,7 @@ def test_all_tasks_are_answered_recorded_and_told(tmp_path: Path) -> None:
 
     assert outcome.cause is StopCause.COMPLETED and not outcome.is_interrupted
     assert answered(tmp_path) == set(outcome.results) == {"a", "b", "c"}
-    assert [r.task_id for r in read_journal(tmp_path / "journal.jsonl")] == [
-        r.task_id for r in seen
-    ]
+    assert recorded_ids(tmp_path) == [result.task_id for result in seen]
     assert len(outcome.busy_s) == 2 and not outcome.deaths
 
 
@@ -125,6 +134,54 @@ def test_crash_is_tried_twice_then_given_up(tmp_path: Path) -> None:
     assert outcome.results["bad"].stop_reason is StopReason.ERROR
     assert "exit code 3" in outcome.results["bad"].message
     assert answered(tmp_path) == {"b"} and covered(tmp_path) == {"bad", "b", "broken"}
+
+
+def test_task_that_takes_too_much_memory_is_answered_on_the_small_profile(tmp_path: Path) -> None:
+    outcome = run(tmp_path, "runs_out_of_memory", "bad", "b", config=config())
+
+    assert answered(tmp_path) == {"bad", "b"}
+    assert outcome.results["bad"].message.startswith("small profile")
+    assert len(outcome.deaths) == 1, "the worker that ran out of memory is replaced"
+    assert outcome.retries == {"bad": 1}
+
+
+def test_worker_without_a_sign_of_life_is_replaced(tmp_path: Path) -> None:
+    outcome = run(tmp_path, "stops_once", "bad", "b", config=config(silence=3.0))
+
+    assert outcome.cause is StopCause.COMPLETED
+    assert answered(tmp_path) == {"bad", "b"}
+    assert outcome.results["bad"].message == "small"
+
+
+def test_tasks_are_visited_until_nothing_is_left_to_do(tmp_path: Path) -> None:
+    outcome = run(tmp_path, "comes_back", "a", "b", config=config())
+
+    visited = recorded_ids(tmp_path)
+    assert sorted(visited[:2]) == ["a", "b"], "each task is visited once before any is twice"
+    assert sorted(visited) == ["a", "a", "a", "b", "b", "b"]
+    assert outcome.visits == {"a": 3, "b": 3}
+
+
+def test_resumed_run_does_nothing_finished_twice(tmp_path: Path) -> None:
+    run(tmp_path, "comes_back", "a", config=config())
+    recorded = read_journal(tmp_path / "journal.jsonl")
+    assert recorded is not None
+
+    outcome = run(tmp_path, "works", "a", "b", config=config(workers=2), recorded=recorded.results)
+
+    assert recorded_ids(tmp_path) == ["a", "a", "a", "b"]
+    assert outcome.results["a"].message == "visit 2" and outcome.visits["a"] == 3
+    assert answered(tmp_path) == {"a", "b"}
+
+
+def test_resumed_run_goes_on_where_a_task_stood(tmp_path: Path) -> None:
+    run(tmp_path, "comes_back", "a", config=config())
+    recorded = read_journal(tmp_path / "journal.jsonl")
+    assert recorded is not None
+
+    outcome = run(tmp_path, "comes_back", "a", config=config(), recorded=recorded.results[:1])
+
+    assert outcome.visits == {"a": 3} and outcome.results["a"].message == "visit 2"
 
 
 def test_hang_does_not_outlast_the_budget(tmp_path: Path) -> None:
@@ -189,7 +246,7 @@ def test_earlier_run_in_the_folder_is_replaced(tmp_path: Path) -> None:
     run(tmp_path, "works", "a", config=config())
     run(tmp_path, "works", "b", config=config(budget_s=60.0), elapsed_s=59.0)
 
-    assert read_journal(tmp_path / "journal.jsonl") == []
+    assert recorded_ids(tmp_path) == []
     assert covered(tmp_path) == {"b", "broken"}
 
 

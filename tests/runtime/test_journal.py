@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_solvers import answer
+from fake_solvers import IDENTITY, answer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,13 +24,14 @@ def result(task_id: str) -> TaskResult:
 
 
 def write(path: Path, *task_ids: str) -> None:
-    with Journal(path) as journal:
-        for task_id in task_ids:
-            journal.append(result(task_id))
+    with Journal(path, IDENTITY) as journal:
+        for number, task_id in enumerate(task_ids):
+            journal.append(result(task_id), spent_s=number + 0.5)
 
 
 def ids(path: Path) -> list[str]:
-    return [kept.task_id for kept in read_journal(path)]
+    recorded = read_journal(path)
+    return [kept.task_id for kept in recorded.results] if recorded else []
 
 
 grids = (
@@ -49,6 +51,7 @@ grids = (
     ),
     voted=st.lists(st.tuples(grids, st.integers(1, 99)), max_size=3),
     stop_reason=st.sampled_from(StopReason),
+    stages=st.dictionaries(st.text(), st.floats(0, 1e5)),
     seconds=st.floats(0, 1e5),
     program=st.text(),
     message=st.text(),
@@ -57,13 +60,14 @@ def test_result_survives_json(
     attempts: list[AttemptPair],
     voted: list[tuple[Grid, int]],
     stop_reason: StopReason,
+    stages: dict[str, float],
     seconds: float,
     program: str,
     message: str,
 ) -> None:
     tally = Tally(tuple(grid for grid, _ in voted), tuple(votes for _, votes in voted), 5)
     before = TaskResult(
-        "a", tuple(attempts), (tally,), stop_reason, 2, seconds, 1, 3, program, message
+        "a", tuple(attempts), (tally,), stop_reason, 2, seconds, 1, 3, program, message, stages
     )
 
     record = json.loads(json.dumps(result_to_json(before)))
@@ -87,10 +91,30 @@ def test_results_are_read_in_order(tmp_path: Path) -> None:
     assert ids(tmp_path / "j") == ["a", "b", "c"]
 
 
-def test_first_record_is_a_header(tmp_path: Path) -> None:
-    write(tmp_path / "j", "a")
+def test_journal_says_whose_it_is_and_how_much_time_was_spent(tmp_path: Path) -> None:
+    write(tmp_path / "j", "a", "b")
 
-    assert json.loads((tmp_path / "j").read_text().splitlines()[0])["kind"] == "header"
+    recorded = read_journal(tmp_path / "j")
+
+    assert recorded is not None
+    assert (recorded.identity, recorded.spent_s) == (IDENTITY, 1.5)
+
+
+def test_what_a_full_disk_took_in_part_is_taken_back(tmp_path: Path) -> None:
+    write(tmp_path / "j", "a")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Journal(tmp_path / "j", IDENTITY) as journal:
+        size = (tmp_path / "j").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, limit[1]))
+        try:
+            with pytest.raises(RunError, match=r"cannot be used \(File too large\)"):
+                journal.append(result("b"), spent_s=1.0)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        assert (tmp_path / "j").stat().st_size == size
+        journal.append(result("c"), spent_s=2.0)
+
+    assert ids(tmp_path / "j") == ["a", "c"]
 
 
 @pytest.mark.parametrize("lost", [1, 2, 50])
