@@ -113,7 +113,9 @@ def solve_task(
             with watch.measure("relabelling"):
                 lessons = hindsight.relabel(trials, deadline=deadline)
             exploration.observe(
-                n_programs=len(completions), n_unique=lessons.n_unique, n_novel=lessons.n_novel
+                n_sound=sum(trial.train_outputs is not None for trial in trials),
+                n_unique=lessons.n_unique,
+                n_novel=lessons.n_novel,
             )
             if exploration.is_exhausted:
                 stop = StopReason.COLLAPSED if lessons.n_unique else StopReason.NOTHING_TO_LEARN

@@ -251,9 +251,9 @@ def _add_simulate(commands: _Commands) -> None:
     parser.add_argument("--budget", metavar="TIME", default="12h", help="default: %(default)s")
     parser.add_argument(
         "--policy",
-        choices=["marginal-gain", "fifo", "cheap-first", "static-fifo"],
+        choices=["marginal-gain", "cheap-first", "fifo", "fifo-in-passes"],
         default="marginal-gain",
-        help="default: %(default)s; static-fifo is what public notebooks do",
+        help="default: %(default)s; fifo does each task in full, split beforehand as in notebooks",
     )
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="runs to draw")
     _add_json(parser)

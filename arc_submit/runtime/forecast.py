@@ -8,15 +8,20 @@ from statistics import fmean, median
 from typing import Any
 
 from arc_submit.runtime.budget import Budget
-from arc_submit.runtime.policy import POLICIES, Fifo
+from arc_submit.runtime.policy import POLICIES
 from arc_submit.runtime.profiles import Draw
 from arc_submit.runtime.scheduler import Rules
 from arc_submit.runtime.simulation import SimulatedRun, Simulation
 from arc_submit.seeds import derive_seed
 
-STATIC = "static-fifo"
+STATIC = "fifo"
 """What public notebooks do: tasks split over the workers beforehand, each in full, in order."""
-POLICY_NAMES = (*POLICIES, STATIC)
+_IN_PASSES = {
+    "marginal-gain": "marginal-gain",
+    "cheap-first": "cheap-first",
+    "fifo-in-passes": "fifo",
+}
+POLICY_NAMES = (*_IN_PASSES, STATIC)
 
 Drawer = Callable[[random.Random], Draw]
 """From a source of chance to the tasks of one run."""
@@ -37,7 +42,7 @@ def simulate(
         traces,
         n_workers=n_workers,
         budget=budget,
-        policy=Fifo() if is_static else POLICIES[policy],
+        policy=POLICIES[STATIC if is_static else _IN_PASSES[policy]],
         rules=Rules(has_shares=not is_static, is_split=is_static),
         startup_s=drawn.startup_s,
         rng=random.Random(derive_seed(seed, "workers")),

@@ -48,3 +48,9 @@ def test_malformed_calls_do_not_cost_the_others() -> None:
 def test_a_function_without_one_sound_call_stays_as_it_is() -> None:
     text = "def task(img):\n    img = flip(img, \n    return img"
     assert extract_program(text) == Program(text)
+
+
+def test_numbers_run_together_are_malformed_and_nothing_is_warned_of() -> None:
+    text = "def task(img):\n    img = flip(img, 1if)\n    img = flip(img, 0)\n    return img"
+    mended = "def task(img):\n    img = flip(img, 0)\n    return img"
+    assert extract_program(text) == Program(mended)

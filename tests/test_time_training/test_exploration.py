@@ -10,7 +10,7 @@ def _factors(rounds: list[tuple[int, int]], **values: float) -> tuple[list[float
     exploration = Exploration(ExplorationConfig.model_validate(values))
     factors = []
     for n_unique, n_novel in rounds:
-        exploration.observe(n_programs=10, n_unique=n_unique, n_novel=n_novel)
+        exploration.observe(n_sound=10, n_unique=n_unique, n_novel=n_novel)
         factors.append(round(exploration.factor, 3))
     return factors, exploration.is_exhausted
 
