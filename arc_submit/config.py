@@ -17,6 +17,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     ValidationError,
     WithJsonSchema,
     model_validator,
@@ -53,6 +54,8 @@ Seconds = Annotated[
     ),
 ]
 Share = Annotated[float, Field(ge=0, le=1)]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+_MODEL_SOURCE = r"^[\w.-]+/[\w.-]+(/[\w.-]+/[\w.-]+/\d+)?$"
 
 
 class _Part(BaseModel):
@@ -254,6 +257,38 @@ class RuntimeConfig(_Part):
     """Share of tasks that need an answer from the model for exit code 0."""
 
 
+class KaggleConfig(_Part):
+    """How the run travels to Kaggle; a run itself reads none of it."""
+
+    owner: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")] = "your-kaggle-name"
+    """The user name in `kaggle.com/USERNAME`; kernel and dataset are pushed under it."""
+    competition: Slug = "arc-prize-2026-arc-agi-2"
+    title: Annotated[str, Field(min_length=5, max_length=50)] = "arc-submit"
+    """Of the kernel; its address follows from it."""
+    kernel: Literal["script", "notebook"] = "script"
+    """Which of the two built kernels is pushed."""
+    accelerator: Literal["NvidiaTeslaT4", "NvidiaL4", "NvidiaRtxPro6000"] = "NvidiaTeslaT4"
+    """Two T4, four L4 or one RTX PRO 6000; its settings are laid over those of the run."""
+    overrides: dict[str, JsonValue] = {}
+    """Laid over both, by key path: `{"sampling.batch_size": 64}`."""
+    dataset: Annotated[Slug, Field(min_length=6, max_length=50)] = "arc-submit-wheels"
+    """Holds the wheels."""
+    model: Annotated[str, Field(pattern=_MODEL_SOURCE)] | None = None
+    """Null takes the bundled model. `owner/dataset` is a dataset, made by `kaggle push` of the
+    folder in `model.path`; `owner/model/framework/variation/version` is a model on Kaggle."""
+    extras: Annotated[tuple[str, ...], Field(strict=False)] = ("model",)
+    """Extras of arc-submit that the kernel needs."""
+    replace: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Packages of the stock image that wheels may replace by other versions; never torch."""
+    docker_image: str | None = None
+    """Digest of the image to run in, such as `gcr.io/kaggle-gpu-images/python@sha256:...`."""
+    is_private: bool = True
+    smoke_tasks: Annotated[int, Field(ge=1)] = 4
+    """Tasks that are worked on where the kernel does not run for the leaderboard."""
+    session_limit: Annotated[Seconds, Field(gt=0)] = 12 * 3600.0
+    """What Kaggle allows a session; the run's budget must be below it."""
+
+
 class RunConfig(_Part):
     """Everything that decides what a run does."""
 
@@ -265,6 +300,7 @@ class RunConfig(_Part):
     execution: ExecutionConfig = ExecutionConfig()
     test_time_training: TestTimeTrainingConfig = TestTimeTrainingConfig()
     runtime: RuntimeConfig = RuntimeConfig()
+    kaggle: KaggleConfig = KaggleConfig()
 
     @model_validator(mode="after")
     def _check_combinations(self) -> RunConfig:

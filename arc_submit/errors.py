@@ -5,7 +5,8 @@ ArcSubmitError
 ├── ConfigError      submission_config.json or a command-line override
 ├── ModelError       a model folder, its tokenizer or its prompt settings
 ├── SubmissionError  a submission.json that Kaggle would refuse
-└── RunError         a run folder, its journal or its workers
+├── RunError         a run folder, its journal or its workers
+└── KaggleError      a wheelhouse or kernel folder, and what Kaggle refuses
 
 Every message names the file, the place in it and the remedy, in one line. A failure
 inside one task is not an exception: it is a value in :mod:`arc_submit.types`.
@@ -34,3 +35,7 @@ class SubmissionError(ArcSubmitError, ValueError):
 
 class RunError(ArcSubmitError, RuntimeError):
     """A run that cannot start or go on."""
+
+
+class KaggleError(ArcSubmitError):
+    """A wheelhouse or kernel that cannot be built or pushed, or that Kaggle refused."""

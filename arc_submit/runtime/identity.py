@@ -47,7 +47,7 @@ def identify(config: RunConfig, challenges: Challenges) -> Identity:
     Raises:
         ModelError: if there is no model at the configured place.
     """
-    values = config.model_dump(mode="json", exclude={"data": True, "runtime": True})
+    values = config.model_dump(mode="json", exclude={"data", "runtime", "kaggle"})
     del values["model"]["path"]  # the same model may have moved
     return Identity(values, _digest_model(model_folder(config.model)), _digest_tasks(challenges))
 
