@@ -22,7 +22,7 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit( \
 	    "make: $(PYTHON) is Python %d.%d; Python 3.11 to 3.13 is needed: make install PYTHON=python3.12" % v)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[model,data,report,ray,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[model,data,report,ray,kaggle,dev]'
 	@touch $@
 
 check: install ## lint, format and type checks
