@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from pathlib import Path
 
 import pytest
-
-from arc_submit.cli import build_parser
+from command_parsers import command_parsers
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -30,12 +28,6 @@ def code_of(document: Path) -> list[str]:
     return fenced + spans
 
 
-def commands() -> dict[str, argparse.ArgumentParser]:
-    actions = build_parser()._actions
-    (group,) = (action for action in actions if isinstance(action, argparse._SubParsersAction))
-    return dict(group.choices)
-
-
 def targets() -> set[str]:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     return set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
@@ -43,9 +35,9 @@ def targets() -> set[str]:
 
 @each_document
 def test_every_command_and_option_that_is_named_exists(document: Path) -> None:
-    parsers = commands()
+    parsers = command_parsers()
     for code in code_of(document):
-        match = re.match(r"arc-submit ([a-z][a-z-]*)", code)
+        match = re.match(r"arc-submit ((?:kaggle )?[a-z][a-z-]*)", code)
         if match:
             assert match[1] in parsers, code
             known = parsers[match[1]]._option_string_actions
@@ -60,7 +52,7 @@ def test_every_make_target_that_is_named_exists(document: Path) -> None:
 
 def test_the_readme_names_every_command_and_every_target() -> None:
     code = set(code_of(README))
-    assert {f"arc-submit {name}" for name in commands()} <= code
+    assert {f"arc-submit {name}" for name in command_parsers() if " " not in name} <= code
     assert {f"make {name}" for name in targets()} <= code
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 
 import pytest
+from command_parsers import command_parsers
 
 from arc_submit.cli import build_parser, main
 
@@ -19,6 +19,8 @@ with suppress(SystemExit):
     main(["--help"])
 """
 
+COMMANDS = tuple(command_parsers())
+
 LIGHT = {
     "the package": "import arc_submit",
     "the parser": "from arc_submit.cli import build_parser; build_parser()",
@@ -30,6 +32,7 @@ LIGHT = {
     "checking commands": "import arc_submit.cli.check",
     "drawing": "import arc_submit.cli.draw",
     "doctor": "import arc_submit.cli.doctor",
+    "kaggle": "import arc_submit.cli.kaggle",
     "a sandbox child": "import arc_submit.execution.child",
     "a recipe check": "import arc_submit.training.recipe",
 }
@@ -46,13 +49,7 @@ def test_no_model_library_is_loaded_by(code: str) -> None:
     assert not MODEL_LIBRARIES.intersection(loaded)
 
 
-def commands() -> list[str]:
-    actions = build_parser()._actions
-    (group,) = (action for action in actions if isinstance(action, argparse._SubParsersAction))
-    return list(group.choices)
-
-
-@pytest.mark.parametrize("arguments", [[], *([name] for name in commands())], ids=str)
+@pytest.mark.parametrize("arguments", [[], *(name.split() for name in COMMANDS)], ids=str)
 def test_help_exits_with_0(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*arguments, "--help"])
@@ -60,7 +57,7 @@ def test_help_exits_with_0(arguments: list[str], capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out.startswith(" ".join(["usage: arc-submit", *arguments]))
 
 
-@pytest.mark.parametrize("name", commands())
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "kaggle"])
 def test_every_command_leads_to_a_function(name: str) -> None:
     required = {
         "score": ["file", "--solutions", "file"],
@@ -70,8 +67,9 @@ def test_every_command_leads_to_a_function(name: str) -> None:
         "resume": ["folder"],
         "simulate": ["--profile", "nvarc-l4"],
         "merge": ["--adapter", "folder", "--output", "folder"],
+        "kaggle submit": ["folder"],
     }
-    options = build_parser().parse_args([name, *required.get(name, [])])
+    options = build_parser().parse_args([*name.split(), *required.get(name, [])])
     module, _, function = options.command.partition(":")
     __import__(module)
     assert callable(getattr(sys.modules[module], function))

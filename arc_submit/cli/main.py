@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from arc_submit import __version__
+from arc_submit.cli.kaggle_parser import add_kaggle_commands
 from arc_submit.errors import ArcSubmitError
 
 EXIT_OK, EXIT_INCOMPLETE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -74,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_draw(commands)
     _add_simulate(commands)
+    _add_kaggle(commands)
     return parser
 
 
@@ -257,6 +259,11 @@ def _add_simulate(commands: _Commands) -> None:
     )
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="runs to draw")
     _add_json(parser)
+
+
+def _add_kaggle(commands: _Commands) -> None:
+    text = "Build, rehearse and push the Kaggle kernel"
+    add_kaggle_commands(commands.add_parser("kaggle", help=text, description=f"{text}."))
 
 
 def _parse_difficulty(text: str) -> dict[str, int]:
