@@ -13,16 +13,16 @@ from arc_submit.cli.main import EXIT_INCOMPLETE, EXIT_OK
 from arc_submit.cli.output import print_rows, write_figures
 from arc_submit.config import RunConfig, load_config, parse_duration
 from arc_submit.errors import ConfigError, KaggleError
-from arc_submit.kaggle.client import KaggleClient
-from arc_submit.kaggle.kernel_folder import build_kernels, check_kernel
-from arc_submit.kaggle.push import push as push_to_kaggle
-from arc_submit.kaggle.push_plan import plan_push
-from arc_submit.kaggle.rehearsal import Plan, run_rehearsal
-from arc_submit.kaggle.stock import StockImage, load_stock_image
-from arc_submit.kaggle.submit import check_run
-from arc_submit.kaggle.submit import submit as submit_to_kaggle
-from arc_submit.kaggle.verify import verify_own_wheel, verify_wheelhouse
-from arc_submit.kaggle.wheelhouse import MANIFEST_FILE, STOCK_FILE, build_wheelhouse
+from arc_submit.kaggle.kernels.kernel_folder import build_kernels, check_kernel
+from arc_submit.kaggle.rehearsal.rehearsal import Plan, run_rehearsal
+from arc_submit.kaggle.upload.client import KaggleClient
+from arc_submit.kaggle.upload.push import push as push_to_kaggle
+from arc_submit.kaggle.upload.push_plan import plan_push
+from arc_submit.kaggle.upload.submit import check_run
+from arc_submit.kaggle.upload.submit import submit as submit_to_kaggle
+from arc_submit.kaggle.wheels.stock import StockImage, load_stock_image
+from arc_submit.kaggle.wheels.verify import verify_own_wheel, verify_wheelhouse
+from arc_submit.kaggle.wheels.wheelhouse import MANIFEST_FILE, STOCK_FILE, build_wheelhouse
 from arc_submit.models.settings import model_folder
 from arc_submit.submission.build import count_entries
 from arc_submit.submission.validate import read_submission

@@ -11,8 +11,8 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from arc_submit.kaggle.stock import StockImage
-from arc_submit.kaggle.wheelhouse import LOCK_FILE, MANIFEST_FILE, Manifest, describe_wheel
+from arc_submit.kaggle.wheels.stock import StockImage
+from arc_submit.kaggle.wheels.wheelhouse import LOCK_FILE, MANIFEST_FILE, Manifest, describe_wheel
 
 STOCK = StockImage(
     python="3.12",

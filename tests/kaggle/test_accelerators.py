@@ -6,7 +6,7 @@ import pytest
 
 from arc_submit.config import KaggleConfig, build_config
 from arc_submit.errors import ArcSubmitError
-from arc_submit.kaggle.accelerators import SETTINGS, kernel_config
+from arc_submit.kaggle.kernels.accelerators import SETTINGS, kernel_config
 
 
 def config_on_kaggle(**values: Any) -> Any:

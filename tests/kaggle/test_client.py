@@ -11,9 +11,9 @@ from kaggle_server import DEAD_PROXY, KaggleServer, Reply, serving
 from test_metadata import write_kernel
 
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.client import KaggleClient
-from arc_submit.kaggle.metadata import DATASET_METADATA, build_dataset_metadata
-from arc_submit.kaggle.replies import DatasetStatus, KernelStatus, PushedKernel
+from arc_submit.kaggle.kernels.metadata import DATASET_METADATA, build_dataset_metadata
+from arc_submit.kaggle.upload.client import KaggleClient
+from arc_submit.kaggle.upload.replies import DatasetStatus, KernelStatus, PushedKernel
 
 REF = "alice/arc-submit"
 WHEELS = "alice/arc-submit-wheels"

@@ -11,7 +11,7 @@ from packaging.version import Version
 from small_wheels import STOCK, write_wheel
 
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.closure import Closure, Package, find_closure, read_package
+from arc_submit.kaggle.wheels.closure import Closure, Package, find_closure, read_package
 
 
 def package(name: str, *requires: str, version: str = "1.0") -> Package:

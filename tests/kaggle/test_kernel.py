@@ -15,8 +15,8 @@ import pytest
 
 from arc_submit.arc.dataset import load_challenges
 from arc_submit.config import build_config
-from arc_submit.kaggle import kernel
-from arc_submit.kaggle.kernel_folder import build_kernels
+from arc_submit.kaggle.kernels import kernel
+from arc_submit.kaggle.kernels.kernel_folder import build_kernels
 from arc_submit.submission.build import count_entries
 from arc_submit.submission.validate import validate_submission
 

@@ -7,7 +7,7 @@ import pytest
 
 from arc_submit.config import RunConfig, build_config, load_config
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.kernel_folder import build_kernels, check_kernel, render_kernel
+from arc_submit.kaggle.kernels.kernel_folder import build_kernels, check_kernel, render_kernel
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from arc_submit.config import KaggleConfig, RunConfig
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.metadata import (
+from arc_submit.kaggle.kernels.metadata import (
     KERNEL_METADATA,
     KINDS,
     Kind,

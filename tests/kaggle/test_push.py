@@ -14,9 +14,9 @@ from test_metadata import config, write_kernel
 
 from arc_submit.clock import ManualClock
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.client import KaggleClient
-from arc_submit.kaggle.push import PushOutcome, PushRecord, load_record, push
-from arc_submit.kaggle.push_plan import PushPlan, plan_push
+from arc_submit.kaggle.upload.client import KaggleClient
+from arc_submit.kaggle.upload.push import PushOutcome, PushRecord, load_record, push
+from arc_submit.kaggle.upload.push_plan import PushPlan, plan_push
 
 WHEELS = {
     "arc_submit-1-py3-none-any.whl": b"wheel",

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from small_wheels import STOCK, write_wheel
 
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.resolve import resolve
+from arc_submit.kaggle.wheels.resolve import resolve
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from arc_submit.kaggle import offline
-from arc_submit.kaggle.offline import wrap_offline
-from arc_submit.kaggle.process_tree import descendants, kill_tree
-from arc_submit.kaggle.stock_env import build_stock_env
+from arc_submit.kaggle.rehearsal import offline
+from arc_submit.kaggle.rehearsal.offline import wrap_offline
+from arc_submit.kaggle.rehearsal.process_tree import descendants, kill_tree
+from arc_submit.kaggle.rehearsal.stock_env import build_stock_env
 
 CONNECT = """
 import socket

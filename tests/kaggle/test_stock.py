@@ -10,7 +10,7 @@ from packaging.version import Version
 from small_wheels import STOCK
 
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.stock import load_stock_image
+from arc_submit.kaggle.wheels.stock import load_stock_image
 
 LIST = Path(__file__).parents[2] / "wheels" / "stock-image.txt"
 

@@ -9,9 +9,9 @@ import pytest
 from kaggle_server import serving
 
 from arc_submit.errors import KaggleError, SubmissionError
-from arc_submit.kaggle.client import KaggleClient
-from arc_submit.kaggle.push import RECORD_FILE, PushRecord
-from arc_submit.kaggle.submit import REPORT_FILE, CheckedRun, check_run, submit
+from arc_submit.kaggle.upload.client import KaggleClient
+from arc_submit.kaggle.upload.push import RECORD_FILE, PushRecord
+from arc_submit.kaggle.upload.submit import REPORT_FILE, CheckedRun, check_run, submit
 
 PAIR = {"input": [[1]], "output": [[2]]}
 CHALLENGES = {"t1": {"train": [PAIR], "test": [{"input": [[1]]}]}}

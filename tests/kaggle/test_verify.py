@@ -8,8 +8,8 @@ import pytest
 from small_wheels import STOCK, seal, write_wheel
 
 from arc_submit.config import KaggleConfig
-from arc_submit.kaggle.verify import verify_wheelhouse
-from arc_submit.kaggle.wheelhouse import LOCK_FILE, MANIFEST_FILE
+from arc_submit.kaggle.wheels.verify import verify_wheelhouse
+from arc_submit.kaggle.wheels.wheelhouse import LOCK_FILE, MANIFEST_FILE
 
 CONFIG = KaggleConfig(extras=("data",))
 OWN = "arc_submit-1.0-py3-none-any.whl"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.wheel import build_wheel
+from arc_submit.kaggle.wheels.wheel import build_wheel
 
 PROJECT = Path(__file__).parents[2]
 PARTS = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "arc_submit")

@@ -15,9 +15,9 @@ from small_wheels import STOCK, write_wheel
 
 from arc_submit.config import KaggleConfig
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.stock import load_stock_image
-from arc_submit.kaggle.verify import verify_wheelhouse
-from arc_submit.kaggle.wheelhouse import (
+from arc_submit.kaggle.wheels.stock import load_stock_image
+from arc_submit.kaggle.wheels.verify import verify_wheelhouse
+from arc_submit.kaggle.wheels.wheelhouse import (
     LOCK_FILE,
     MANIFEST_FILE,
     STOCK_FILE,

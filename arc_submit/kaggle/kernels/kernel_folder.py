@@ -12,8 +12,8 @@ from typing import Any
 from arc_submit.arc.json_file import replace_text
 from arc_submit.config import RunConfig
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.accelerators import kernel_config
-from arc_submit.kaggle.metadata import KERNEL_METADATA, KINDS, Kind, build_kernel_metadata
+from arc_submit.kaggle.kernels.accelerators import kernel_config
+from arc_submit.kaggle.kernels.metadata import KERNEL_METADATA, KINDS, Kind, build_kernel_metadata
 
 _MODULE = Path(__file__).with_name("kernel.py")
 _SETTINGS_LINE = "SETTINGS: dict[str, Any] = {}\n"
@@ -31,7 +31,7 @@ def render_kernel(config: RunConfig, kind: Kind) -> dict[str, str]:
     """Return the files of a kernel folder, name and text; equal configurations give equal bytes.
 
     Raises:
-        ConfigError, KaggleError: as :func:`~arc_submit.kaggle.accelerators.kernel_config`.
+        ConfigError, KaggleError: as :func:`~arc_submit.kaggle.kernels.accelerators.kernel_config`.
     """
     metadata = build_kernel_metadata(config, kind=kind)
     head, code = _render_code(config)

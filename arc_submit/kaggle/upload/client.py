@@ -18,9 +18,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.metadata import DATASET_METADATA, KERNEL_METADATA, load_kernel_metadata
-from arc_submit.kaggle.refusals import Kind, Refusal, diagnose
-from arc_submit.kaggle.replies import (
+from arc_submit.kaggle.kernels.metadata import (
+    DATASET_METADATA,
+    KERNEL_METADATA,
+    load_kernel_metadata,
+)
+from arc_submit.kaggle.upload.refusals import Kind, Refusal, diagnose
+from arc_submit.kaggle.upload.replies import (
     DatasetStatus,
     KernelStatus,
     PushedKernel,

@@ -15,10 +15,10 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from arc_submit.config import KaggleConfig
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.closure import Package, find_closure, read_package
-from arc_submit.kaggle.stock import StockImage
-from arc_submit.kaggle.wheel import build_wheel
-from arc_submit.kaggle.wheelhouse import (
+from arc_submit.kaggle.wheels.closure import Package, find_closure, read_package
+from arc_submit.kaggle.wheels.stock import StockImage
+from arc_submit.kaggle.wheels.wheel import build_wheel
+from arc_submit.kaggle.wheels.wheelhouse import (
     LOCK_FILE,
     MANIFEST_FILE,
     Manifest,

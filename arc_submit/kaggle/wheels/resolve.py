@@ -23,9 +23,9 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.closure import Package, find_closure, parse_package, read_package
-from arc_submit.kaggle.pip import PipConflict, run_pip
-from arc_submit.kaggle.stock import StockImage
+from arc_submit.kaggle.wheels.closure import Package, find_closure, parse_package, read_package
+from arc_submit.kaggle.wheels.pip import PipConflict, run_pip
+from arc_submit.kaggle.wheels.stock import StockImage
 
 _MAX_PASSES = 8
 _OLDEST_PIP = "23.3"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from arc_submit.config import RunConfig
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.metadata import (
+from arc_submit.kaggle.kernels.metadata import (
     KERNEL_METADATA,
     DatasetMetadata,
     KernelMetadata,
@@ -19,7 +19,7 @@ from arc_submit.kaggle.metadata import (
     check_owner,
     load_kernel_metadata,
 )
-from arc_submit.kaggle.wheelhouse import LOCK_FILE, MANIFEST_FILE
+from arc_submit.kaggle.wheels.wheelhouse import LOCK_FILE, MANIFEST_FILE
 
 _BESIDE_WHEELS = (LOCK_FILE, MANIFEST_FILE)
 

@@ -17,7 +17,7 @@ from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filen
 from packaging.version import Version
 
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.stock import StockImage
+from arc_submit.kaggle.wheels.stock import StockImage
 
 
 @dataclass(frozen=True, slots=True)

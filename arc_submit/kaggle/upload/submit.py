@@ -12,9 +12,9 @@ from pathlib import Path
 from arc_submit.arc.dataset import load_challenges
 from arc_submit.arc.json_file import JsonObject, read_json
 from arc_submit.errors import DataError, KaggleError
-from arc_submit.kaggle.client import KaggleClient
-from arc_submit.kaggle.push import PushRecord, load_record
-from arc_submit.kaggle.replies import PushedKernel, Receipt
+from arc_submit.kaggle.upload.client import KaggleClient
+from arc_submit.kaggle.upload.push import PushRecord, load_record
+from arc_submit.kaggle.upload.replies import PushedKernel, Receipt
 from arc_submit.submission.build import count_entries
 from arc_submit.submission.validate import read_submission
 

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.pip import run_pip
+from arc_submit.kaggle.wheels.pip import run_pip
 
 DISTRIBUTION = "arc-submit"
 """The project's name on an index and in its wheel."""

@@ -23,13 +23,13 @@ from packaging.utils import canonicalize_name
 from arc_submit.arc.task import Challenges
 from arc_submit.config import GpuConfig, RunConfig
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.metadata import load_kernel_metadata
-from arc_submit.kaggle.mounts import Layout, digest_inputs, mount
-from arc_submit.kaggle.offline import wrap_offline
-from arc_submit.kaggle.process_tree import kill_tree
-from arc_submit.kaggle.stock import StockImage
-from arc_submit.kaggle.stock_env import StockEnvironment, build_stock_env
-from arc_submit.kaggle.wheelhouse import LOCK_FILE, MANIFEST_FILE, load_manifest
+from arc_submit.kaggle.kernels.metadata import load_kernel_metadata
+from arc_submit.kaggle.rehearsal.mounts import Layout, digest_inputs, mount
+from arc_submit.kaggle.rehearsal.offline import wrap_offline
+from arc_submit.kaggle.rehearsal.process_tree import kill_tree
+from arc_submit.kaggle.rehearsal.stock_env import StockEnvironment, build_stock_env
+from arc_submit.kaggle.wheels.stock import StockImage
+from arc_submit.kaggle.wheels.wheelhouse import LOCK_FILE, MANIFEST_FILE, load_manifest
 from arc_submit.models.settings import model_folder
 from arc_submit.submission.build import count_entries
 from arc_submit.submission.validate import validate_submission

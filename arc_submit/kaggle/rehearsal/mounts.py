@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from arc_submit.arc.dataset import write_challenges
 from arc_submit.arc.task import Challenges
 from arc_submit.config import KaggleConfig
-from arc_submit.kaggle.kernel import CHALLENGES
+from arc_submit.kaggle.kernels.kernel import CHALLENGES
 from arc_submit.submission.build import build_submission, write_submission
 
 Layout: TypeAlias = Literal["new", "old"]

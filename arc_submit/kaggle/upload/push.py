@@ -21,10 +21,10 @@ from arc_submit import __version__
 from arc_submit.arc.json_file import replace_text
 from arc_submit.clock import Clock, Deadline, MonotonicClock
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.client import KaggleClient
-from arc_submit.kaggle.metadata import DATASET_METADATA, KernelMetadata
-from arc_submit.kaggle.push_plan import DatasetUpload, PushPlan
-from arc_submit.kaggle.replies import KernelStatus, PushedKernel, RemoteKernel
+from arc_submit.kaggle.kernels.metadata import DATASET_METADATA, KernelMetadata
+from arc_submit.kaggle.upload.client import KaggleClient
+from arc_submit.kaggle.upload.push_plan import DatasetUpload, PushPlan
+from arc_submit.kaggle.upload.replies import KernelStatus, PushedKernel, RemoteKernel
 
 RECORD_FILE = "pushed.json"
 """In the folder of a run's outputs: which version of which kernel left them."""

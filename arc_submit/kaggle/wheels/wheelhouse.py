@@ -17,10 +17,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from arc_submit.arc.json_file import replace_text
 from arc_submit.config import KaggleConfig
 from arc_submit.errors import KaggleError
-from arc_submit.kaggle.closure import Package, read_package
-from arc_submit.kaggle.resolve import download, resolve
-from arc_submit.kaggle.stock import StockImage
-from arc_submit.kaggle.wheel import DISTRIBUTION, build_wheel
+from arc_submit.kaggle.wheels.closure import Package, read_package
+from arc_submit.kaggle.wheels.resolve import download, resolve
+from arc_submit.kaggle.wheels.stock import StockImage
+from arc_submit.kaggle.wheels.wheel import DISTRIBUTION, build_wheel
 
 LOCK_FILE = "requirements.lock"
 MANIFEST_FILE = "wheelhouse.json"

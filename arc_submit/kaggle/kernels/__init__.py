@@ -1,0 +1,1 @@
+"""The kernel folders: the main that Kaggle runs, its metadata, its settings by accelerator."""

@@ -1,0 +1,1 @@
+"""A Kaggle session made on the user's own machine, and the kernel run in it."""

@@ -1,0 +1,1 @@
+"""The way to Kaggle and back, through Kaggle's own command line."""
