@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(
             f"arc-submit: error: the package {error.name!r} is not installed; "
-            "install what this command needs, such as pip install 'arc-submit[model,data]'",
+            "install what this command needs, such as pip install 'arc-submit[model,data,kaggle]'",
             file=sys.stderr,
         )
         return EXIT_BAD_INPUT
