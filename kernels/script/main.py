@@ -252,6 +252,7 @@ def install(wheels: Path) -> None:
     """Install exactly the wheels of the lock file, offline, and nothing in the working folder."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-cache-dir", "--no-deps"]
     command += ["--disable-pip-version-check", "--no-index", "--find-links", str(wheels)]
+    command += ["--force-reinstall"]  # what has the same version is not taken for the same
     command += ["--require-hashes", "--requirement", str(wheels / LOCK)]
     code = run(command, INSTALL_LIMIT_S)
     if code:

@@ -97,7 +97,7 @@ def test_five_thousand_random_programs_keep_their_outputs_and_nothing_to_spare()
     assert max(lengths) == 30
     programs = [program(*make_drawing(rng, n_calls=length, side=5)) for length in lengths]
     inputs = [freeze(np.arange(20).reshape(4, 5) % 7), freeze(np.full((3, 4), 2))]
-    with ExecutionPool(ExecutionConfig(), size=2) as pool:
+    with ExecutionPool(ExecutionConfig(time_limit_s=30.0), size=2) as pool:
         pruned = prune_programs(programs, inputs, pool, deadline=NEVER)
         before = pool.run(programs, inputs, deadline=NEVER)
         after = pool.run(pruned, inputs, deadline=NEVER)
