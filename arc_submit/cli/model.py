@@ -1,4 +1,4 @@
-"""``train`` and ``evaluate``: making models and measuring them."""
+"""``train``, ``merge``, ``evaluate``, ``model import``: making models and measuring them."""
 
 from __future__ import annotations
 
@@ -95,6 +95,15 @@ def merge(options: argparse.Namespace) -> int:
     from arc_submit.training.start import merge_adapter
 
     folder = merge_adapter(options.model, Path(options.adapter), Path(options.output))
+    print_rows([("model", str(folder))])
+    return EXIT_OK
+
+
+def import_model(options: argparse.Namespace) -> int:
+    """Write a model folder from a GGUF file."""
+    from arc_submit.models.importing import import_model as import_from
+
+    folder = import_from(Path(options.source), Path(options.output))
     print_rows([("model", str(folder))])
     return EXIT_OK
 

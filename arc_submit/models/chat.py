@@ -24,3 +24,10 @@ def encode_answer(tokenizer: Any, text: str) -> list[int]:
     """Return the ids of an answer and of the token that ends it."""
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return [*ids, int(tokenizer.eos_token_id)]
+
+
+def end_ids(model: Any, tokenizer: Any) -> list[int]:
+    """Return the ids that end an answer: the tokenizer's, and those of the generation settings."""
+    configured = getattr(model.generation_config, "eos_token_id", None) or []
+    others = configured if isinstance(configured, list) else [configured]
+    return sorted({int(tokenizer.eos_token_id), *others})

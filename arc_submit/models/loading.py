@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
 from arc_submit.config import ModelConfig
@@ -46,8 +47,9 @@ def load_model(config: ModelConfig, device: str) -> LanguageModel:
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
+        dtype = _dtype(config, device)
         model: Any = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, dtype=_dtype(config, device)
+            folder, local_files_only=True, dtype=dtype, **_quantization(config, dtype, device)
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -57,7 +59,9 @@ def load_model(config: ModelConfig, device: str) -> LanguageModel:
         ) from error
     if device == "cpu":
         model.set_attn_implementation(CPU_ATTENTION)
-    model.to(device).eval()
+    if not config.load_in_4bit:  # else it is there already, and does not move
+        model.to(device)
+    model.eval()
     model.requires_grad_(False)
     limit = int(getattr(model.config, "max_position_embeddings", tokenizer.model_max_length))
     return LanguageModel(
@@ -67,6 +71,26 @@ def load_model(config: ModelConfig, device: str) -> LanguageModel:
         max_context=min(limit, config.max_context or limit),
         device=torch.device(device),
     )
+
+
+def _quantization(config: ModelConfig, dtype: torch.dtype, device: str) -> dict[str, Any]:
+    if not config.load_in_4bit:
+        return {}
+    if not device.startswith("cuda"):
+        # On a CPU bitsandbytes packs weights in a way that gradients do not pass.
+        raise ModelError("model.load_in_4bit: is for GPUs; set it to false for a CPU")
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise ModelError(
+            "model.load_in_4bit: needs the package bitsandbytes: pip install bitsandbytes, or set "
+            "it to false"
+        )
+    settings = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    return {"quantization_config": settings, "device_map": {"": device}}
 
 
 def _dtype(config: ModelConfig, device: str) -> torch.dtype:

@@ -45,7 +45,7 @@ def assign_devices(config: RunConfig, *, timeout_s: float = 10.0) -> list[str]:
     on_cpu = ["cpu"] * runtime.workers
     if runtime.device == "cpu":
         return on_cpu
-    gpus = _visible_gpus(timeout_s)
+    gpus = visible_gpus(timeout_s)
     if runtime.gpu != GpuConfig():
         _check(gpus, runtime)
     if len(gpus) >= runtime.workers:
@@ -93,7 +93,8 @@ def _check_dtype(gpus: list[Gpu], config: RunConfig) -> None:
         )
 
 
-def _visible_gpus(timeout_s: float) -> list[Gpu]:
+def visible_gpus(timeout_s: float = 10.0) -> list[Gpu]:
+    """Return the GPUs that CUDA_VISIBLE_DEVICES leaves, or all; none without an answer in time."""
     gpus = _list_gpus(timeout_s)
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is None:

@@ -23,12 +23,11 @@ from typing import Protocol, TypeAlias
 from arc_submit.arc.task import Task, TaskId
 from arc_submit.clock import Deadline, MonotonicClock
 from arc_submit.config import RunConfig
-from arc_submit.errors import ArcSubmitError
+from arc_submit.errors import ArcSubmitError, is_out_of_memory
 from arc_submit.types import AttemptPair, Profile, StopReason, Tally, TaskResult
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _BEAT_S = 1.0
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "STATUS_ALLOC_FAILED")
 
 
 class Solver(Protocol):
@@ -179,7 +178,7 @@ def solve_guarded(solver: Solver, job: Job) -> TaskResult | OutOfMemory:
         result = solver.solve(job.task, deadline, visit=job.visit, profile=job.profile)
         return _checked(job.task, result)
     except Exception as error:  # as above
-        if _is_out_of_memory(error):
+        if is_out_of_memory(error):
             return OutOfMemory(job.task.task_id, _describe(error))
         return error_result(job.task, _describe(error), clock.now() - started)
 
@@ -215,13 +214,6 @@ def _build_solver(spec: WorkerSpec) -> Solver:
     factory: SolverFactory = getattr(importlib.import_module(module), name)
     # Of all GPUs a worker sees only its own, which is then number 0.
     return factory(spec.config, "cpu" if spec.device == "cpu" else "cuda:0")
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # torch must not be imported for this; its kinds are told by name and text.
-    is_torch = type(error).__name__ == "OutOfMemoryError"
-    is_torch |= isinstance(error, RuntimeError) and any(t in str(error) for t in _OUT_OF_MEMORY)
-    return isinstance(error, MemoryError) or is_torch
 
 
 def _describe(error: Exception) -> str:

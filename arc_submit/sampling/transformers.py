@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from arc_submit.clock import Deadline
-from arc_submit.models.chat import encode_prompt
+from arc_submit.models.chat import encode_prompt, end_ids
 from arc_submit.models.loading import LanguageModel
 from arc_submit.sampling.base import Draw, expand_draws
 from arc_submit.types import Completion, Prompt, SamplingParams
@@ -126,13 +126,13 @@ def _write(
     tokens = torch.full((len(draws), int(limits.max())), -1, dtype=torch.long, device=lm.device)
     logprobs = torch.zeros(len(draws), device=lm.device)
     is_done = torch.zeros(len(draws), dtype=torch.bool, device=lm.device)
-    end_ids = torch.tensor(_end_ids(lm), device=lm.device)
+    ends = torch.tensor(end_ids(lm.model, lm.tokenizer), device=lm.device)
     for step in range(tokens.shape[1]):
         chosen, logprob = _choose(state, step)
         is_open = ~is_done[state.index]
         tokens[state.index[is_open], step] = chosen[is_open]
         logprobs[state.index[is_open]] += logprob[is_open]
-        is_done[state.index] |= torch.isin(chosen, end_ids) | (step + 1 >= limits[state.index])
+        is_done[state.index] |= torch.isin(chosen, ends) | (step + 1 >= limits[state.index])
         is_open = ~is_done[state.index]
         n_open = int(is_open.sum())
         if n_open == 0 or deadline.has_passed:
@@ -176,13 +176,6 @@ def _advance(lm: LanguageModel, state: _Rows, chosen: Tensor) -> None:
         use_cache=True,
     )
     state.cache, state.logits = output.past_key_values, output.logits[:, -1]
-
-
-def _end_ids(lm: LanguageModel) -> list[int]:
-    """The ids that end an answer: the tokenizer's, and those of the generation settings."""
-    configured = getattr(lm.model.generation_config, "eos_token_id", None) or []
-    others = configured if isinstance(configured, list) else [configured]
-    return sorted({int(lm.tokenizer.eos_token_id), *others})
 
 
 def _chunks(draws: list[Draw], size: int) -> Iterator[list[Draw]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import count
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,9 +44,14 @@ class LoraTrainer:
         self._in_a_row = keeps_samples_apart(model)
         is_cast = model.dtype == torch.float32 and has_bfloat16(device)
         self._autocast = torch.autocast(device.type, torch.bfloat16, enabled=is_cast)
-        self._layers = build_layers(
-            build_adapter(model, config.lora), torch.bfloat16 if is_cast else model.dtype
-        )
+        self.peft: Any = build_adapter(model, config.lora)
+        """The model with the adapter in it, as peft wraps it."""
+        self.version = 0
+        """Of the adapter's weights; 0 while untrained, else never the same again."""
+        self.make_room: Callable[[], None] = lambda: None
+        """Called before each training; what shares the device may give its memory back."""
+        self._versions = count(1)
+        self._layers = build_layers(self.peft, torch.bfloat16 if is_cast else model.dtype)
         self._initial = [matrix.detach().clone() for matrix in self._layers.matrices]
         self.reset(seed=0)
 
@@ -56,6 +63,7 @@ class LoraTrainer:
                 matrix.copy_(_restart(initial, generator))
         self._optimizer = self._build_optimizer()
         self._layers.switch_off()
+        self.version = 0
 
     def fit(self, examples: Sequence[TrainingExample], *, deadline: Deadline) -> FitStats:
         """Take a step per batch of examples, in the order given, in each of the configured epochs.
@@ -70,6 +78,7 @@ class LoraTrainer:
         if not self._config.keep_optimizer:
             self._optimizer = self._build_optimizer()
         losses: list[float] = []
+        self.make_room()
         with samples_apart(self._lm.model) if self._in_a_row else nullcontext():
             for batch in batches:
                 if deadline.has_passed:
@@ -78,6 +87,8 @@ class LoraTrainer:
                     group["lr"] = self._rate(len(losses), len(batches))
                 losses.append(self._take_step(self._stack(batch)))
         self._layers.settle()
+        if losses:
+            self.version = next(self._versions)
         return FitStats(len(losses), sum(losses) / len(losses) if losses else 0.0)
 
     def _build_optimizer(self) -> torch.optim.Optimizer:
@@ -108,8 +119,11 @@ class LoraTrainer:
 
 
 def _restart(initial: Tensor, generator: torch.Generator) -> Tensor:
-    """Redraw a matrix that starts at random, with the spread it had; keep one that starts at 0."""
-    if not initial.any():
+    """Redraw a matrix that starts at random, with the spread it had; keep one that starts at 0.
+
+    The sizes that DoRA learns are no matrix; they start as those of the weights.
+    """
+    if initial.dim() < 2 or not initial.any():
         return initial
     bound = float(initial.abs().max())
     noise = torch.rand(initial.shape, generator=generator) * 2 - 1

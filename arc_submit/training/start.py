@@ -128,7 +128,8 @@ def _quiet_peft() -> Iterator[None]:
     """Keep peft from failing over a package that is of no use here.
 
     The stock Kaggle image holds a torchao that peft refuses to see, even where nothing is
-    quantized. And peft reads an attribute that newer transformers have renamed.
+    quantized. And peft reads an attribute that newer transformers have renamed, and warns of
+    tied weights.
     """
     module: Any = peft_torchao
     is_available = module.is_torchao_available
@@ -136,6 +137,8 @@ def _quiet_peft() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
+            # What is tied is untied where the adapter is merged (sampling.adapters).
+            warnings.filterwarnings("ignore", ".*tie_word_embeddings", UserWarning)
             yield
     finally:
         module.is_torchao_available = is_available

@@ -34,6 +34,7 @@ SETTINGS: dict[str, Any] = json.loads(r"""
       "dtype": "auto",
       "prompt": null,
       "grid_encoder": null,
+      "load_in_4bit": false,
       "max_context": 6144
     },
     "augmentation": {
@@ -44,6 +45,7 @@ SETTINGS: dict[str, Any] = json.loads(r"""
       "shuffle_pairs": true
     },
     "sampling": {
+      "engine": "transformers",
       "draws": [
         {
           "count": 2,
@@ -56,7 +58,14 @@ SETTINGS: dict[str, Any] = json.loads(r"""
       ],
       "top_p": 0.98,
       "max_new_tokens": 160,
-      "batch_size": 128
+      "batch_size": 128,
+      "vllm": {
+        "memory_gb": null,
+        "adapters": "auto",
+        "attention_backend": null,
+        "enforce_eager": null,
+        "sleep": null
+      }
     },
     "execution": {
       "time_limit_s": 0.5,

@@ -96,3 +96,27 @@ def test_no_step_is_taken_past_the_deadline(model: LanguageModel) -> None:
     clock.advance(1)
     trainer = LoraTrainer(model, TestTimeTrainingConfig())
     assert trainer.fit(EXAMPLES, deadline=deadline).steps == 0
+
+
+def test_dora_starts_as_the_base_does(tiny_model: Path) -> None:
+    model = load_model(ModelConfig(path=str(tiny_model)), "cpu")
+    before = _logits(model)
+    config = TestTimeTrainingConfig.model_validate({"lora": {"use_dora": True}})
+    trainer = LoraTrainer(model, config)
+    trainer.reset(seed=1)
+    trainer._layers.begin_step()
+    assert torch.allclose(_logits(model), before, atol=1e-4)
+
+
+def test_each_training_has_a_version_and_makes_room_first(model: LanguageModel) -> None:
+    trainer = LoraTrainer(model, TestTimeTrainingConfig())
+    versions: list[int] = []
+    trainer.make_room = lambda: versions.append(trainer.version)
+    trainer.fit(EXAMPLES, deadline=Deadline.never())
+    trainer.fit(EXAMPLES, deadline=Deadline.never())
+    trainer.reset(seed=2)
+    trainer.fit(EXAMPLES, deadline=Deadline.never())
+    assert versions[0] == versions[2] == 0
+    assert len({0, versions[1], trainer.version}) == 3
+    trainer.reset(seed=2)
+    assert trainer.version == 0
