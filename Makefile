@@ -34,8 +34,8 @@ check: install ## lint, format and type checks
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-test: install ## the tests
-	$(BIN)/pytest
+test: install ## the tests, two files at a time
+	$(BIN)/pytest -n 2 --dist loadfile
 
 venv-vllm: $(VLLM_STAMP) ## make .venv-vllm, with vLLM for CPUs
 
