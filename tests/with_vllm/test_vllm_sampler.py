@@ -51,9 +51,12 @@ def test_what_is_drawn_beside_a_completion_does_not_change_it(bench: Bench) -> N
 
 
 def test_at_the_deadline_what_is_finished_is_returned(bench: Bench) -> None:
-    endless = SamplingParams(3000, 1.0, top_p=1.0, max_new_tokens=160)
-    deadline = Deadline.after(2, MonotonicClock())
-    finished = draw(bench.ours, bench.prompts, [endless], deadline=deadline)
+    few, many = (SamplingParams(n, 1.0, top_p=1.0, max_new_tokens=160) for n in (100, 3000))
+    clock = MonotonicClock()
+    started = clock.now()
+    assert len(draw(bench.ours, bench.prompts, [few])) == 3 * 100
+    deadline = Deadline.after(3 * (clock.now() - started), clock)  # a tenth of what many take
+    finished = draw(bench.ours, bench.prompts, [many], deadline=deadline)
     assert 0 < len(finished) < 3 * 3000
     assert len(bench.compare()) == 3, "the engine is at once ready for more"
 
