@@ -74,7 +74,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
             "max_rounds": 30,
             "max_examples": 128,
             "replay": {"best": 32},
-            "composition": {"count": 256, "max_parents": 8, "pool": 64},
+            "composition": {"count": 256, "pool": 64},
         },
     },
     "small-rounds": {
