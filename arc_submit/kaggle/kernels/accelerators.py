@@ -47,8 +47,9 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
         },
     },
 }
-"""By accelerator, what is laid over the configuration, by key path. Precision follows from the
-device: `model.dtype` `auto` takes float16 on a T4 and bfloat16 on the others."""
+"""By accelerator, what is laid over the configuration, by key path. The rest follows from the
+device when a run starts: `model.dtype` `auto` takes float16 on a T4 and bfloat16 on the others, and
+vLLM's attention and share of the memory are those of `sampling/vllm/settings.py`."""
 
 _ON_ALL = {
     "runtime.device": "cuda",
