@@ -71,7 +71,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         },
         "test_time_training": {
             **_TRAINING,
-            "max_rounds": 30,
+            "max_rounds": 60,
             "max_examples": 128,
             "replay": {"best": 32},
             "composition": {"count": 256, "pool": 64},
