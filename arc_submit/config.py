@@ -311,6 +311,16 @@ class KaggleConfig(_Part):
     session_limit: Annotated[Seconds, Field(gt=0)] = 12 * 3600.0
     """What Kaggle allows a session; the run's budget must be below it."""
 
+    @property
+    def wheels_dataset(self) -> str:
+        """The dataset of the wheels, as `owner/dataset`."""
+        return f"{self.owner}/{self.dataset}"
+
+    @property
+    def is_model_dataset(self) -> bool:
+        """Whether the model comes as a dataset: neither bundled nor one of Kaggle's models."""
+        return self.model is not None and self.model.count("/") == 1
+
 
 class RunConfig(_Part):
     """Everything that decides what a run does."""
@@ -358,8 +368,21 @@ def load_config(path: Path | None, overrides: Mapping[str, object] | None = None
     """
     values = {} if path is None else _read_object(path)
     for key, value in (overrides or {}).items():
-        _set(values, key.split("."), value)
+        _set(values, key.split("."), value)  # where it cannot, the schema refuses what stands there
     return build_config(values, source="command line" if path is None else str(path))
+
+
+def override_config(config: RunConfig, settings: Mapping[str, object], *, source: str) -> RunConfig:
+    """Return a configuration with other values at some dotted key paths.
+
+    Raises:
+        ConfigError: naming ``source`` and the key, if there is no such key or value.
+    """
+    values = config.model_dump(mode="json")
+    for path, value in settings.items():
+        if not _set(values, path.split("."), value):
+            raise ConfigError(f"{source}: {path}: there is no such key")
+    return build_config(values, source=source)
 
 
 def build_config(values: Mapping[str, object], *, source: str) -> RunConfig:
@@ -402,12 +425,13 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _set(values: dict[str, Any], keys: Sequence[str], value: object) -> None:
+def _set(values: dict[str, Any], keys: Sequence[str], value: object) -> bool:
     for key in keys[:-1]:
         values = values.setdefault(key, {})
         if not isinstance(values, dict):
-            return  # the schema refuses what stands there
+            return False
     values[keys[-1]] = value
+    return True
 
 
 def _innermost(faults: Sequence[Any]) -> list[Any]:

@@ -19,7 +19,7 @@ from arc_submit.execution.pool import ExecutionPool
 from arc_submit.prompting import TEMPLATES, Prompter, build_encoder, extract_program, get_template
 from arc_submit.sampling import Sampler
 from arc_submit.seeds import derive_seed
-from arc_submit.test_time_training import NO_LESSONS, Exploration, Hindsight
+from arc_submit.test_time_training import NO_LESSONS, Exploration, Hindsight, Lessons
 from arc_submit.types import (
     Completion,
     Profile,
@@ -104,7 +104,7 @@ def solve_task(
                 completions, tools.pool, round_index=len(rounds), deadline=deadline
             )
         elapsed_s = tools.clock.now() - begun
-        if _is_too_much(prompts, trials, prompter) and n_shortened < _MAX_SHORTENED:
+        if n_shortened < _MAX_SHORTENED and _is_too_much(prompts, trials, prompter):
             prompter = replace(prompter, max_tokens=prompter.max_tokens // 2)
             n_shortened += 1
         n_asked = len(rounds) - n_shortened
@@ -113,29 +113,24 @@ def solve_task(
         if stop is None:
             with watch.measure("relabelling"):
                 lessons = hindsight.relabel(trials, deadline=deadline)
-            exploration.observe(
-                n_sound=sum(trial.train_outputs is not None for trial in trials),
-                n_unique=lessons.n_unique,
-                n_novel=lessons.n_novel,
-            )
-            if exploration.is_exhausted:
-                stop = StopReason.COLLAPSED if lessons.n_unique else StopReason.NOTHING_TO_LEARN
+            stop = _explore(exploration, trials, lessons)
         if stop is None and lessons.examples:
             with watch.measure("training"):
                 if training.reset == "round":
                     tools.trainer.reset(seed=derive_seed(seed, "round", len(rounds)))
                 tools.trainer.fit(lessons.examples, deadline=deadline)
-        done = Round(
-            index=len(rounds),
-            trials=tuple(trials),
-            n_completions=len(completions),
-            temperature_factor=factor,
-            n_novel=lessons.n_novel,
-            n_examples=len(lessons.examples),
-            seconds=tools.clock.now() - begun,
+        rounds.append(
+            Round(
+                index=len(rounds),
+                trials=tuple(trials),
+                n_completions=len(completions),
+                temperature_factor=factor,
+                n_novel=lessons.n_novel,
+                n_examples=len(lessons.examples),
+                seconds=tools.clock.now() - begun,
+            )
         )
-        rounds.append(done)
-        on_round(done)
+        on_round(rounds[-1])
         if stop is not None:
             result = build_result(task, rounds, stop)
             seconds = tools.clock.now() - started
@@ -174,9 +169,24 @@ def _sample(
 
 def _is_too_much(prompts: Sequence[Prompt], trials: Sequence[Trial], prompter: Prompter) -> bool:
     """Return whether prompts came to no answer at all, and shorter ones could be asked."""
-    is_answered = any(out is not None for t in trials for out in t.candidate.test_outputs)
-    longest = max((prompter.count_tokens(prompt.text) for prompt in prompts), default=0)
-    return not is_answered and longest > prompter.max_tokens // 2
+    if any(out is not None for t in trials for out in t.candidate.test_outputs):
+        return False
+    half = prompter.max_tokens // 2
+    return any(prompter.count_tokens(prompt.text) > half for prompt in prompts)
+
+
+def _explore(
+    exploration: Exploration, trials: Sequence[Trial], lessons: Lessons
+) -> StopReason | None:
+    """Set the temperatures of the next round by this one; return why there is none, if so."""
+    exploration.observe(
+        n_sound=sum(trial.train_outputs is not None for trial in trials),
+        n_unique=lessons.n_unique,
+        n_novel=lessons.n_novel,
+    )
+    if not exploration.is_exhausted:
+        return None
+    return StopReason.COLLAPSED if lessons.n_unique else StopReason.NOTHING_TO_LEARN
 
 
 def _reason_to_stop(

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 
 from arc_submit.arc.canvases import canvas_names, get_canvas_task
 from arc_submit.arc.task import Task
+from arc_submit.cli.arguments import make_folder, read_duration
 from arc_submit.cli.main import EXIT_OK
 from arc_submit.cli.output import print_table, write_figures
 from arc_submit.clock import Deadline, MonotonicClock
-from arc_submit.config import RunConfig, load_config, parse_duration
-from arc_submit.errors import ConfigError, DataError, RunError
+from arc_submit.config import RunConfig, load_config
+from arc_submit.errors import ConfigError, DataError
 from arc_submit.pipeline import Tools, build_tools
 from arc_submit.presets import get_preset
 from arc_submit.reporting.drawing import DrawnRound, DrawRecord, draw_canvas, freeze_model
@@ -34,7 +34,7 @@ def draw(options: argparse.Namespace) -> int:
     limit_s = _parse_limit(options.limit)
     if options.seeds < 1:
         raise ConfigError(f"--seeds {options.seeds}: at least one run is needed")
-    folder = _make_folder(options.output)
+    folder = make_folder("--output", options.output)
     preset = _preset(options)
     figures = {"frozen": options.frozen, "config": config.model_dump(mode="json")}
     runs: list[dict[str, object]] = []
@@ -97,22 +97,10 @@ def _flatten(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[s
 def _parse_limit(text: str | None) -> float | None:
     if text is None:
         return None
-    try:
-        limit_s = parse_duration(text)
-    except ValueError as error:
-        raise ConfigError(f"--limit {text}: {error}") from error
+    limit_s = read_duration("--limit", text)
     if limit_s <= 0:
         raise ConfigError(f"--limit {text}: leaves no time; give more, or no limit")
     return limit_s
-
-
-def _make_folder(name: str | None) -> Path:
-    folder = Path(name or f"runs/{datetime.now():%Y%m%d-%H%M%S}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"--output {folder}: cannot be made ({error.strerror})") from error
-    return folder
 
 
 def _build_tools(config: RunConfig, *, is_frozen: bool) -> Tools:

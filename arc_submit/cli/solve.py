@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from arc_submit.arc.dataset import (
@@ -20,6 +19,7 @@ from arc_submit.arc.dataset import (
 )
 from arc_submit.arc.metrics import score_submission
 from arc_submit.arc.task import Challenges, Solutions, TaskId
+from arc_submit.cli.arguments import make_folder
 from arc_submit.cli.main import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
 from arc_submit.cli.output import print_rows, print_table, progress_bar, write_figures
 from arc_submit.clock import MonotonicClock
@@ -195,11 +195,7 @@ def _solve(sitting: _Sitting, options: argparse.Namespace) -> int:
 def _prepare_run_dir(
     name: str | None, config: RunConfig, challenges: Challenges, solutions: Solutions | None
 ) -> Path:
-    run_dir = Path(name or f"runs/{datetime.now():%Y%m%d-%H%M%S}")
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"--run-dir {run_dir}: cannot be made ({error.strerror})") from error
+    run_dir = make_folder("--run-dir", name)
     write_challenges(run_dir / CHALLENGES_FILE, challenges)
     if solutions is not None:
         write_solutions(run_dir / SOLUTIONS_FILE, solutions)

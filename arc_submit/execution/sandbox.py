@@ -36,7 +36,7 @@ def enter_sandbox(memory_mb: int) -> list[str]:
     os.dup2(null, 2)
     os.close(null)
     limits: dict[str, Callable[[], None]] = {
-        "end with the parent": partial(_control, _PR_SET_PDEATHSIG, signal.SIGKILL),
+        "end with the parent": end_with_parent,
         "no new privileges": partial(_control, _PR_SET_NO_NEW_PRIVS, 1),
         "memory": partial(_limit_memory, memory_mb),
         "core dumps": partial(_limit, resource.RLIMIT_CORE, 0),
@@ -46,6 +46,15 @@ def enter_sandbox(memory_mb: int) -> list[str]:
         "system calls": filter_system_calls,  # last: it refuses what laid the others
     }
     return [name for name, lay in limits.items() if not _is_laid(lay)]
+
+
+def end_with_parent() -> None:
+    """Have the kernel kill this process when the one that started it ends.
+
+    Raises:
+        OSError, AttributeError: where the system does not offer that.
+    """
+    _control(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def limit_cpu(seconds: float) -> None:

@@ -45,7 +45,7 @@ from arc_submit.runtime.events import (
 from arc_submit.runtime.folder import RunFolder
 from arc_submit.runtime.identity import Identity
 from arc_submit.runtime.interrupt import catch_interrupts
-from arc_submit.runtime.merging import merge_results, progress_of, size_of
+from arc_submit.runtime.merging import add_result, progress_of, size_of
 from arc_submit.runtime.policy import POLICIES, Fifo
 from arc_submit.runtime.processes import ProcessCrew
 from arc_submit.runtime.scheduler import Rules, Scheduler
@@ -234,9 +234,7 @@ class _Coordinator:
         merged: dict[TaskId, TaskResult] = {}
         now = self._clock.now()
         for result in recorded:
-            former = merged.get(result.task_id)
-            merged[result.task_id] = result if former is None else merge_results(former, result)
-            progress = progress_of(merged[result.task_id])
+            progress = progress_of(add_result(merged, result))
             is_cut = result.stop_reason is StopReason.DEADLINE
             self._feed(
                 UnitRestored(now, result.task_id, progress, result.seconds, result.rounds, is_cut)

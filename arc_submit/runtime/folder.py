@@ -14,7 +14,7 @@ from arc_submit.arc.task import Challenges, TaskId
 from arc_submit.errors import RunError, SubmissionError
 from arc_submit.runtime.identity import Identity
 from arc_submit.runtime.journal import Journal
-from arc_submit.runtime.merging import merge_results
+from arc_submit.runtime.merging import add_result
 from arc_submit.submission.build import build_submission, write_submission
 from arc_submit.types import TaskResult
 
@@ -55,7 +55,7 @@ class RunFolder:
         self._unwritten: deque[tuple[TaskResult, float]] = deque()
         self._is_stale = False
         for result in recorded or ():
-            self._merge(result)
+            add_result(self.results, result)
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._write_submission()  # before anything else can go wrong
@@ -76,7 +76,7 @@ class RunFolder:
         Returns:
             What all visits to the task came to.
         """
-        merged = self._merge(result)
+        merged = add_result(self.results, result)
         self._unwritten.append((result, spent_s))
         self._is_stale = True
         self.flush()
@@ -106,12 +106,6 @@ class RunFolder:
         self._journal.close()
         if trouble is not None:
             raise trouble
-
-    def _merge(self, result: TaskResult) -> TaskResult:
-        former = self.results.get(result.task_id)
-        merged = result if former is None else merge_results(former, result)
-        self.results[result.task_id] = merged
-        return merged
 
     def _write_submission(self) -> None:
         attempts = {task_id: result.attempts for task_id, result in self.results.items()}

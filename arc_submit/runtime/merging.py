@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from arc_submit.arc.grid import Grid
-from arc_submit.arc.task import Task
+from arc_submit.arc.task import Task, TaskId
 from arc_submit.runtime.events import Progress
 from arc_submit.types import AttemptPair, StopReason, TaskResult
 
@@ -32,6 +32,14 @@ def merge_results(old: TaskResult, new: TaskResult) -> TaskResult:
         stages=dict(Counter(old.stages) + Counter(new.stages)),
         message=new.message,
     )
+
+
+def add_result(results: dict[TaskId, TaskResult], result: TaskResult) -> TaskResult:
+    """Put what a visit came to among the results by task; return what all its visits came to."""
+    former = results.get(result.task_id)
+    merged = result if former is None else merge_results(former, result)
+    results[result.task_id] = merged
+    return merged
 
 
 def progress_of(result: TaskResult) -> Progress:

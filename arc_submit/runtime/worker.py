@@ -7,11 +7,9 @@ hang) is the coordinator's to handle; a worker whose beats stay away hangs.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import os
 import signal
-import sys
 import threading
 import time
 import traceback
@@ -24,9 +22,9 @@ from arc_submit.arc.task import Task, TaskId
 from arc_submit.clock import Deadline, MonotonicClock
 from arc_submit.config import RunConfig
 from arc_submit.errors import ArcSubmitError, is_out_of_memory
+from arc_submit.execution.sandbox import end_with_parent
 from arc_submit.types import AttemptPair, Profile, StopReason, Tally, TaskResult
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _BEAT_S = 1.0
 
 
@@ -228,5 +226,5 @@ def _leave_signals_to_coordinator() -> None:
     # Ctrl-C reaches all processes of a terminal; the coordinator decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    with contextlib.suppress(OSError, AttributeError):
+        end_with_parent()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -24,6 +26,15 @@ STOCK = StockImage(
     },
 )
 """An image with three packages."""
+
+
+def use_index(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a folder that is all the index which pip is configured with."""
+    folder.mkdir()
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
 
 
 def write_wheel(

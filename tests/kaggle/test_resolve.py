@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from small_wheels import STOCK, write_wheel
+from small_wheels import STOCK, use_index, write_wheel
 
 from arc_submit.errors import KaggleError
 from arc_submit.kaggle.wheels.resolve import resolve
@@ -17,13 +16,7 @@ from arc_submit.kaggle.wheels.resolve import resolve
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is all the index which pip is configured with."""
-    folder = tmp_path / "index"
-    folder.mkdir()
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    return folder
+    return use_index(tmp_path / "index", monkeypatch)
 
 
 def resolved(index: Path, needs: str, replace: Sequence[str] = ()) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import venv
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from packaging.utils import canonicalize_name
-from small_wheels import STOCK, write_wheel
+from small_wheels import STOCK, use_index, write_wheel
 
 from arc_submit.config import KaggleConfig
 from arc_submit.errors import KaggleError
@@ -56,13 +55,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is all the index which pip is configured with."""
-    folder = tmp_path / "index"
-    folder.mkdir()
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    return folder
+    return use_index(tmp_path / "index", monkeypatch)
 
 
 def names(manifest: Manifest) -> dict[str, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from arc_submit.config import BUNDLED_MODEL, RunConfig, build_config
-from arc_submit.errors import ConfigError, KaggleError
+from arc_submit.config import BUNDLED_MODEL, RunConfig, override_config
+from arc_submit.errors import KaggleError
 
 MARGIN_S = 900.0
 """Between the end of the run's budget and that of the session: the same work has taken a quarter
@@ -86,7 +86,7 @@ def kernel_config(config: RunConfig) -> RunConfig:
         **SETTINGS[kaggle.accelerator],
         **kaggle.overrides,
     }
-    laid = lay_over(config, settings, source=f"kaggle.accelerator {kaggle.accelerator}")
+    laid = override_config(config, settings, source=f"kaggle.accelerator {kaggle.accelerator}")
     if not 0 < laid.runtime.budget < kaggle.session_limit:
         raise KaggleError(
             f"runtime.budget is {laid.runtime.budget:g} s on Kaggle, and kaggle.session_limit "
@@ -94,21 +94,3 @@ def kernel_config(config: RunConfig) -> RunConfig:
             "kaggle.overrides to a time below it"
         )
     return laid
-
-
-def lay_over(config: RunConfig, settings: Mapping[str, object], *, source: str) -> RunConfig:
-    """Return a configuration with other values at some key paths.
-
-    Raises:
-        ConfigError: naming ``source`` and the key, if there is no such key or value.
-    """
-    values = config.model_dump(mode="json")
-    for path, value in settings.items():
-        *parts, key = path.split(".")
-        place: Any = values
-        for part in parts:
-            place = place.setdefault(part, {})
-            if not isinstance(place, dict):
-                raise ConfigError(f"{source}: {path}: there is no such key")
-        place[key] = value
-    return build_config(values, source=source)

@@ -135,8 +135,8 @@ def build_kernel_metadata(config: RunConfig, *, kind: Kind) -> KernelMetadata:
     kaggle = config.kaggle
     title = kaggle.title + _TITLE_SUFFIX[kind]
     model = kaggle.model or ""
-    is_dataset = model.count("/") == 1
-    wheels = f"{kaggle.owner}/{kaggle.dataset}"
+    is_dataset = kaggle.is_model_dataset
+    wheels = kaggle.wheels_dataset
     if model.lower() == wheels.lower():
         raise KaggleError(
             f"kaggle.model: {model} is the dataset of the wheels, too; give one another name"

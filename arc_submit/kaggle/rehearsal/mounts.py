@@ -46,9 +46,8 @@ def mount(
     if kaggle.model is not None:
         assert model is not None
         owner, _, rest = kaggle.model.partition("/")
-        is_dataset = "/" not in rest
-        place = _dataset(layout, owner, rest) if is_dataset else _model(layout, owner, rest)
-        shutil.copytree(model, inputs / place)
+        place = _dataset if kaggle.is_model_dataset else _model
+        shutil.copytree(model, inputs / place(layout, owner, rest))
     for path in [inputs, *inputs.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     for name in ("working", "temp"):

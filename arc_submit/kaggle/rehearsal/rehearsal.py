@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -140,12 +139,12 @@ def run_rehearsal(plan: Plan, *, on_step: Callable[[str], None]) -> Rehearsal:
 
 
 def _stage_wheels(plan: Plan) -> Path:
-    """Copy the wheels; their manifest takes this machine's Python and torch for the image's."""
+    """Link the wheels; their manifest takes this machine's Python and torch for the image's."""
     manifest = load_manifest(plan.wheels)
     staged = plan.folder / "wheels"
     staged.mkdir(parents=True)
     for name in (LOCK_FILE, *(wheel.file for wheel in manifest.wheels)):
-        shutil.copy(plan.wheels / name, staged)
+        (staged / name).symlink_to((plan.wheels / name).absolute())
     here = {"python": _python(), "torch": metadata.version("torch").partition("+")[0]}
     text = manifest.model_copy(update=here).model_dump_json()
     (staged / MANIFEST_FILE).write_text(text, encoding="utf-8")

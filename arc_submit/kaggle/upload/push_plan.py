@@ -80,9 +80,9 @@ def plan_push(
     metadata = load_kernel_metadata(kernel_folder)
     check_owner(metadata)
     _check_built_from(config, metadata, kernel_folder / KERNEL_METADATA)
-    uploads = [_plan_dataset(f"{kaggle.owner}/{kaggle.dataset}", _wheel_files(wheels))]
+    uploads = [_plan_dataset(kaggle.wheels_dataset, _wheel_files(wheels))]
     if model_folder is not None:
-        if kaggle.model is None or kaggle.model.count("/") != 1:
+        if kaggle.model is None or not kaggle.is_model_dataset:
             raise KaggleError(
                 f"kaggle.model: is {kaggle.model!r}; name a dataset as 'owner/slug' to send the "
                 f"model in {model_folder}"

@@ -7,9 +7,6 @@ crash or a hang of the engine then costs a child, not a worker.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import signal
-import sys
 import time
 from collections import deque
 from itertools import count
@@ -17,6 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from arc_submit.errors import is_out_of_memory
+from arc_submit.execution.sandbox import end_with_parent
 from arc_submit.sampling.vllm.wire import (
     Answer,
     Command,
@@ -34,15 +32,14 @@ from arc_submit.sampling.vllm.wire import (
     Written,
 )
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _SILENCE_S = 0.5
 """Longest time without a message while steps are taken."""
 
 
 def main(descriptor: int) -> None:
     """Carry out commands from a connection until it is closed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    with contextlib.suppress(OSError, AttributeError):
+        end_with_parent()
     connection = Connection(descriptor)
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
         engine: _Engine | None = None

@@ -13,13 +13,12 @@ import torch
 
 from arc_submit.config import RunConfig
 from arc_submit.errors import ConfigError
-from arc_submit.models.loading import LanguageModel
+from arc_submit.models.loading import LanguageModel, has_bfloat16
 from arc_submit.models.settings import model_folder
 from arc_submit.sampling.adapters import Adapter, adapts_embeddings, find_refusal, rank_for
 from arc_submit.sampling.vllm.memory import MemoryPlan, plan_on_cpu, plan_on_gpu
 
 _GB = 2**30
-_BFLOAT16_FROM = (8, 0)
 _TOKENS_AT_ONCE = 4096
 
 _ENVIRONMENT = {
@@ -59,7 +58,7 @@ def plan_engine(config: RunConfig, lm: LanguageModel, adapter: Adapter) -> Engin
     """
     sampling, options = config.sampling, config.sampling.vllm
     is_gpu = lm.device.type == "cuda"
-    is_old = is_gpu and torch.cuda.get_device_capability(lm.device) < _BFLOAT16_FROM
+    is_old = is_gpu and not has_bfloat16(lm.device)
     merges = _merges(config, adapter, is_gpu=is_gpu)
     unties = adapts_embeddings(adapter) and bool(lm.model.config.tie_word_embeddings)
     memory = _plan_memory(config, lm)
