@@ -104,6 +104,9 @@ class AugmentationConfig(_Part):
     keep_background: bool = True
     """Colour 0 stays 0."""
     shuffle_pairs: bool = True
+    windows: Annotated[int, Field(ge=0)] = 0
+    """So many of the views, never the first, show only a part of the outputs: what can be drawn
+    of a picture that is too large to be drawn at once."""
 
 
 class DrawConfig(_Part):

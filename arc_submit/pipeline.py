@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from arc_submit.arc.task import Task
 from arc_submit.augmentation.programs import to_original_frame
 from arc_submit.augmentation.views import build_views
+from arc_submit.augmentation.windows import show_windows
 from arc_submit.clock import Clock, Deadline, MonotonicClock, Stopwatch
 from arc_submit.config import RunConfig
 from arc_submit.effort import plan_visit
@@ -140,13 +141,12 @@ def solve_task(
 def _build_prompts(
     task: Task, prompter: Prompter, config: RunConfig, round_index: int
 ) -> list[Prompt]:
-    views = build_views(
-        task,
-        count=config.augmentation.views,
-        config=config.augmentation,
-        seed=derive_seed(config.seed, task.task_id, round_index),
-    )
-    return [prompt for prompt in map(prompter.render, views) if prompt is not None]
+    augmentation = config.augmentation
+    seed = derive_seed(config.seed, task.task_id, round_index)
+    views = build_views(task, count=augmentation.views, config=augmentation, seed=seed)
+    shown = show_windows(views, count=augmentation.windows, seed=seed)
+    prompts = map(prompter.render, shown)
+    return [replace(p, view=view) for p, view in zip(prompts, views, strict=True) if p is not None]
 
 
 def _sample(

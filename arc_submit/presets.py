@@ -21,7 +21,7 @@ _SEED_LORA = {
     "use_dora": True,
     "target_modules": ["q_proj", "k_proj", "v_proj", "o_proj"],
 }
-_AS_IT_IS = {"views": 1, "permute_colors": False, "shuffle_pairs": False}
+_AS_IT_IS = {"views": 1, "permute_colors": False, "shuffle_pairs": False, "windows": 0}
 _NO_STEERING = {"min_unique": 0.0, "temperature_step": 1.0, "max_factor": 1.0, "patience": 1000}
 _SEED_TRAINING = {
     "order": "ascending",
@@ -64,7 +64,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "test_time_training": {**_SEED_TRAINING, "max_rounds": 50, "novelty": "new"},
     },
     "wide-rounds": {
-        "augmentation": {**_RECOLORED, "views": 8},
+        "augmentation": {**_RECOLORED, "views": 8, "windows": 4},
         "sampling": {
             "draws": [{"count": 1, "temperature": 0.1}, {"count": 16, "temperature": 0.9}],
             "max_new_tokens": 1024,
@@ -73,8 +73,10 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
             **_TRAINING,
             "max_rounds": 60,
             "max_examples": 128,
+            "learning_rate": 5e-3,
+            "schedule": "linear",
             "replay": {"best": 32},
-            "composition": {"count": 256, "pool": 64},
+            "composition": {"count": 1024, "max_parents": 8, "pool": 64},
         },
     },
     "small-rounds": {

@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass
 from typing import Protocol
 
 from arc_submit.arc.grid import Grid, grids_equal
-from arc_submit.arc.task import Solutions, TaskId
+from arc_submit.arc.task import Pair, Solutions, TaskId
 from arc_submit.errors import SubmissionError
 
 N_ATTEMPTS = 2
@@ -88,6 +88,18 @@ def pixel_accuracy(output: Grid, expected: Grid) -> float:
     if output.shape != expected.shape:
         return 0.0
     return float((output == expected).mean())
+
+
+def net_accuracy(output: Grid, pair: Pair) -> float:
+    """Return the share of right cells, less that of the cells that became wrong otherwise.
+
+    A cell that was wrong in the input and is wrong in another way counts against the output: so
+    what covers much of a picture without aim ranks below what gets a little of it right.
+    """
+    accuracy = pixel_accuracy(output, pair.output)
+    if not output.shape == pair.output.shape == pair.input.shape:
+        return accuracy
+    return accuracy - float(((output != pair.output) & (output != pair.input)).mean())
 
 
 def measure_output(answers: Answers, expected: Grid, *, most_voted: int | None = None) -> Metrics:

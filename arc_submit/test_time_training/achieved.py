@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from arc_submit.arc.grid import Grid, grid_key
+from arc_submit.arc.metrics import net_accuracy
 from arc_submit.test_time_training.replay import Quality
 from arc_submit.types import AugmentedTask, Program, Trial
 
@@ -49,7 +50,8 @@ def find_achieved(trials: Sequence[Trial]) -> dict[GridsKey, Achieved]:
     found: dict[GridsKey, Achieved] = {}
     for trial in sorted(trials, key=_length):
         if trial.train_outputs is not None:
-            quality = trial.candidate.train_exact, trial.candidate.pixel_accuracy
+            nets = map(net_accuracy, trial.train_outputs, trial.view.task.train)
+            quality = trial.candidate.train_exact, sum(nets) / trial.candidate.n_train
             achieved = Achieved(trial.view, trial.execution.program, trial.train_outputs, quality)
             found.setdefault(achieved.key, achieved)
     return found

@@ -14,7 +14,7 @@ from arc_submit.config import ReplayConfig
 from arc_submit.types import TrainingExample
 
 Quality = tuple[int, float]
-"""Exact train pairs, then pixel accuracy: what ranks programs."""
+"""Exact train pairs, then net accuracy: what ranks programs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,9 @@ class Recipe(_Part):
     """What becomes of longer ones: ``shorten`` leaves out train pairs until they fit."""
     batching: Literal["buckets", "packing"] = "buckets"
     """Samples of similar length side by side, or several in one row that do not see each other."""
+    stretch: Annotated[int, Field(ge=1)] | None = None
+    """Put gaps between the positions of two samples in three, up to this position: what is
+    learned on short samples then holds in longer ones."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Of matrix products; weights stay in float32. ``auto`` takes bfloat16 where the device has
     it, else float16 on a GPU and float32 on a CPU."""
@@ -136,6 +139,8 @@ class Recipe(_Part):
             raise ValueError("name either 'shape' or 'model'")
         if self.adapter is not None and self.model is None:
             raise ValueError("an 'adapter' needs a 'model'")
+        if self.stretch and self.batching == "packing":
+            raise ValueError("'stretch' goes with batching 'buckets', not 'packing'")
         return self
 
 

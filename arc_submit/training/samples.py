@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -13,6 +15,9 @@ from arc_submit.models.chat import encode_answer, encode_prompt
 from arc_submit.types import TrainingExample, TrainingSample
 
 IGNORED = -100
+_STRETCHED_SHARE = 0.65
+_MIN_STRETCH = 8
+_MAX_GAPS = 24
 
 
 def build_sample(example: TrainingExample, tokenizer: object) -> TrainingSample:
@@ -30,10 +35,10 @@ class Batch:
     labels: Tensor
     """(B, T) int64: the next token where it belongs to the answer, else ``IGNORED``."""
     position_ids: Tensor | None = None
-    """(B, T) int64, from 0 in each sample; None where a row holds one sample."""
+    """(B, T) int64, from 0 in each sample; None where they are those of the columns."""
     mask: Tensor | None = None
-    """(B, 1, T, T) float32: added to what a token makes of another, 0 or close to minus infinity;
-    None where a row holds one sample."""
+    """(B, 1, T, T) float32, or (1, 1, T, T): added to what a token makes of another, 0 or close
+    to minus infinity; None where each token sees all those before it in its row."""
     lengths: tuple[int, ...] | None = None
     """Of the samples in the only row, the last one's with the padding; None for other batches."""
 
@@ -57,6 +62,38 @@ def collate(samples: Sequence[TrainingSample], *, pad_id: int, multiple: int = 1
     """Stack samples, one per row, with T rounded up to a multiple."""
     longest = max(len(sample.token_ids) for sample in samples)
     return _fill([[sample] for sample in samples], -(-longest // multiple) * multiple, pad_id)
+
+
+def stretch(
+    batch: Batch,
+    samples: Sequence[TrainingSample],
+    *,
+    max_positions: int,
+    rng: np.random.Generator,
+) -> Batch:
+    """Return a batch of one sample per row with gaps between the positions of most samples.
+
+    Short samples then show the distances of long ones, so that a model learns to go by what
+    stands somewhere and not by how far away it stands. After Ruoss et al., 2023, "Randomized
+    Positional Encodings Boost Length Generalization of Transformers"; here most neighbours stay
+    neighbours.
+    """
+    gaps = np.zeros(batch.token_ids.shape, dtype=np.int64)
+    for row, sample in zip(gaps, samples, strict=True):
+        room = max_positions - len(sample.token_ids)
+        if rng.random() < _STRETCHED_SHARE and room > _MIN_STRETCH:
+            _add_gaps(row[: len(sample.token_ids)], room, rng)
+    positions = torch.arange(gaps.shape[1]) + torch.from_numpy(gaps.cumsum(axis=1))
+    causal = torch.full((gaps.shape[1],) * 2, torch.finfo(torch.float32).min).triu(1)
+    return Batch(batch.token_ids, batch.labels, positions, causal[None, None])
+
+
+def _add_gaps(row: npt.NDArray[np.int64], room: int, rng: np.random.Generator) -> None:
+    """Add a few gaps of very different sizes, in all as often a few positions as many."""
+    total = _MIN_STRETCH * (room / _MIN_STRETCH) ** rng.random()
+    places = rng.integers(1, len(row), size=int(rng.integers(1, min(len(row), _MAX_GAPS) + 1)))
+    parts = rng.dirichlet(np.full(len(places), 0.7))
+    np.add.at(row, places, (parts * total).astype(np.int64))
 
 
 def pack(samples: Sequence[TrainingSample], *, pad_id: int, width: int) -> Batch:

@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
@@ -20,6 +21,7 @@ from arc_submit.errors import ConfigError
 from arc_submit.models.loading import LanguageModel, has_bfloat16
 from arc_submit.models.saving import write_model
 from arc_submit.models.settings import ModelSettings, write_settings
+from arc_submit.seeds import derive_seed
 from arc_submit.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from arc_submit.training.log import CsvLog
 from arc_submit.training.loss import AnswerLoss
@@ -27,7 +29,7 @@ from arc_submit.training.mixture import Mixture, Position
 from arc_submit.training.optimization import build_optimizers, learning_rate
 from arc_submit.training.provenance import write_provenance
 from arc_submit.training.recipe import Recipe
-from arc_submit.training.samples import Batch, collate, pack
+from arc_submit.training.samples import Batch, collate, pack, stretch
 from arc_submit.training.start import build_start
 from arc_submit.training.validation import Validation
 from arc_submit.types import TrainingSample
@@ -163,7 +165,13 @@ class _Training:
         pad_id = self._tokenizer.pad_token_id or 0
         if self._recipe.batching == "packing":
             return pack(samples, pad_id=pad_id, width=self._max_length)
-        return collate(samples, pad_id=pad_id, multiple=_SHAPE_MULTIPLE)
+        batch = collate(samples, pad_id=pad_id, multiple=_SHAPE_MULTIPLE)
+        if self._recipe.stretch is None:
+            return batch
+        place = self._position
+        seed = derive_seed(self._recipe.seed, "stretch", place.window, place.batch)
+        rng = np.random.default_rng(seed)
+        return stretch(batch, samples, max_positions=self._recipe.stretch, rng=rng)
 
     @property
     def _rate(self) -> float:

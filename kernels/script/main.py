@@ -42,7 +42,8 @@ SETTINGS: dict[str, Any] = json.loads(r"""
       "symmetries": true,
       "permute_colors": true,
       "keep_background": true,
-      "shuffle_pairs": true
+      "shuffle_pairs": true,
+      "windows": 0
     },
     "sampling": {
       "engine": "transformers",

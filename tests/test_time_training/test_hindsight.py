@@ -69,6 +69,16 @@ def test_the_shortest_program_of_an_output_is_learned_once(pool: ExecutionPool) 
     assert _examples(hindsight, _trials(pool, long)) == []
 
 
+def test_what_covers_the_picture_without_aim_ranks_below_a_little_that_is_right(
+    pool: ExecutionPool,
+) -> None:
+    aimless = _program("draw_rectangle(img, (0, 0), (1, 2), 2)")
+    right = _program("draw_line(img, (0, 0), (0, 1), 1)")
+    trials = _trials(pool, right, aimless)
+    assert trials[0].candidate.pixel_accuracy < trials[1].candidate.pixel_accuracy
+    assert [example.answer for example in _examples(_hindsight(pool), trials)] == [aimless, right]
+
+
 def test_the_best_come_last_and_the_worst_are_dropped(pool: ExecutionPool) -> None:
     worst = _program("draw_pixel(img, (0, 0), 9)")
     better = _program("draw_horizontal_line(img, 0, 1)")
