@@ -47,7 +47,7 @@ def _cut(pair: Pair, vertical: _Range, horizontal: _Range) -> Pair:
 
 
 class _Range:
-    """A random part of any side: as often up to twice the smallest as up to twice that."""
+    """A random part of any side; its length is log-uniform, so that small ones are not rare."""
 
     def __init__(self, rng: random.Random) -> None:
         self._size, self._place = rng.random(), rng.random()

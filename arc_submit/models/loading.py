@@ -12,10 +12,8 @@ from transformers.utils import logging as transformers_logging
 
 from arc_submit.config import ModelConfig
 from arc_submit.errors import ModelError
+from arc_submit.models.attention import set_cpu_attention
 from arc_submit.models.settings import ModelSettings, model_folder, read_settings
-
-CPU_ATTENTION = "eager"
-"""On a CPU the plain attention trains faster than the fused one, whose backward pass is slow."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +56,7 @@ def load_model(config: ModelConfig, device: str) -> LanguageModel:
             f"{folder}: cannot be loaded as a causal language model: {reason}"
         ) from error
     if device == "cpu":
-        model.set_attn_implementation(CPU_ATTENTION)
+        set_cpu_attention(model)
     if not config.load_in_4bit:  # else it is there already, and does not move
         model.to(device)
     model.eval()

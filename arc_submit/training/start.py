@@ -17,7 +17,8 @@ from transformers.utils import logging as transformers_logging
 
 from arc_submit.config import LoraConfig, ModelConfig
 from arc_submit.errors import ModelError
-from arc_submit.models.loading import CPU_ATTENTION, load_model
+from arc_submit.models.attention import set_cpu_attention
+from arc_submit.models.loading import load_model
 from arc_submit.models.saving import write_model
 from arc_submit.models.settings import read_settings
 from arc_submit.models.tokenizer import build_tokenizer
@@ -37,7 +38,7 @@ def build_start(recipe: Recipe, device: str) -> tuple[Any, Any, int]:
         model: Any = build_model(recipe.shape, tokenizer)
         model.to(device)
         if device == "cpu":
-            model.set_attn_implementation(CPU_ATTENTION)
+            set_cpu_attention(model)
         return model, tokenizer, recipe.shape.max_context
     assert recipe.model is not None, "the recipe's own check"
     loaded = load_model(ModelConfig(path=recipe.model, dtype="float32"), device)
