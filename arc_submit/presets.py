@@ -3,8 +3,9 @@
 ``seed-v1`` and ``seed-v2`` are those of the seeds' iterations 5 and 8; their learning rate suits a
 pretrained model of half a billion weights. ``small-rounds`` and ``wide-rounds`` are the project's
 own, for the bundled model: few programs a round need the fewest programs in all, many a round the
-fewest rounds. Their views differ in colours only, anew in each round: a model that always sees the
-same colours learns them by heart, and no longer looks.
+fewest rounds. ``large-pictures`` is ``wide-rounds`` with more views of a window only. Their views
+differ in colours only, anew in each round: a model that always sees the same colours learns them by
+heart, and no longer looks.
 """
 
 from __future__ import annotations
@@ -43,6 +44,21 @@ _TRAINING = {
     "learning_rate": 3e-3,
     "exploration": {"max_factor": 2.5},
 }
+_WIDE = {
+    "sampling": {
+        "draws": [{"count": 1, "temperature": 0.1}, {"count": 16, "temperature": 0.9}],
+        "max_new_tokens": 1024,
+    },
+    "test_time_training": {
+        **_TRAINING,
+        "max_rounds": 60,
+        "max_examples": 128,
+        "learning_rate": 5e-3,
+        "schedule": "linear",
+        "replay": {"best": 32},
+        "composition": {"count": 1024, "max_parents": 8, "pool": 64},
+    },
+}
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "seed-v1": {
@@ -63,22 +79,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         },
         "test_time_training": {**_SEED_TRAINING, "max_rounds": 50, "novelty": "new"},
     },
-    "wide-rounds": {
-        "augmentation": {**_RECOLORED, "views": 8, "windows": 4},
-        "sampling": {
-            "draws": [{"count": 1, "temperature": 0.1}, {"count": 16, "temperature": 0.9}],
-            "max_new_tokens": 1024,
-        },
-        "test_time_training": {
-            **_TRAINING,
-            "max_rounds": 60,
-            "max_examples": 128,
-            "learning_rate": 5e-3,
-            "schedule": "linear",
-            "replay": {"best": 32},
-            "composition": {"count": 1024, "max_parents": 8, "pool": 64},
-        },
-    },
+    "wide-rounds": {**_WIDE, "augmentation": {**_RECOLORED, "views": 8, "windows": 4}},
+    "large-pictures": {**_WIDE, "augmentation": {**_RECOLORED, "views": 8, "windows": 6}},
     "small-rounds": {
         "augmentation": {**_RECOLORED, "views": 4},
         "sampling": {
