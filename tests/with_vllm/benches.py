@@ -49,9 +49,9 @@ class Bench:
         self.prompts: list[Prompt] = [p for p in map(prompter.render, views) if p is not None]
 
     def train(self, call: str) -> None:
-        """Teach the model to answer with a call."""
+        """Teach the model to answer with a call, over and over."""
         answer = f"def task(img):\n    img = {call}\n    return img"
-        examples = [TrainingExample(prompt.text, answer) for prompt in self.prompts]
+        examples = [TrainingExample(prompt.text, answer) for prompt in self.prompts] * 64
         self.trainer.fit(examples, deadline=Deadline.never())
 
     def compare(self, params: SamplingParams = GREEDY) -> list[Completion]:
