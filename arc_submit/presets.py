@@ -41,7 +41,6 @@ _SEED_TRAINING = {
 _RECOLORED = {"symmetries": False, "permute_colors": True, "shuffle_pairs": False}
 _TRAINING = {
     "max_prompt_tokens": 1024,
-    "learning_rate": 3e-3,
     "exploration": {"max_factor": 2.5},
 }
 _WIDE = {
@@ -91,6 +90,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
             **_TRAINING,
             "max_rounds": 100,
             "max_examples": 16,
+            "learning_rate": 3e-3,
             "replay": {"best": 16},
             "composition": {"count": 64, "pool": 32},
         },

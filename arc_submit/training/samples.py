@@ -84,8 +84,8 @@ def stretch(
         if rng.random() < _STRETCHED_SHARE and room > _MIN_STRETCH:
             _add_gaps(row[: len(sample.token_ids)], room, rng)
     positions = torch.arange(gaps.shape[1]) + torch.from_numpy(gaps.cumsum(axis=1))
-    causal = torch.full((gaps.shape[1],) * 2, torch.finfo(torch.float32).min).triu(1)
-    return Batch(batch.token_ids, batch.labels, positions, causal[None, None])
+    is_seen = torch.ones(1, 1, gaps.shape[1], gaps.shape[1], dtype=torch.bool).tril()
+    return Batch(batch.token_ids, batch.labels, positions, _additive(is_seen))
 
 
 def _add_gaps(row: npt.NDArray[np.int64], room: int, rng: np.random.Generator) -> None:
@@ -121,8 +121,7 @@ def pack(samples: Sequence[TrainingSample], *, pad_id: int, width: int) -> Batch
             position_ids[i, start:end] = torch.arange(end - start)
             owner[i, start:end] = j
     is_seen = (owner[:, None, :, None] == owner[:, None, None, :]).tril()
-    mask = torch.zeros(is_seen.shape).masked_fill(~is_seen, torch.finfo(torch.float32).min)
-    return Batch(batch.token_ids, batch.labels, position_ids, mask)
+    return Batch(batch.token_ids, batch.labels, position_ids, _additive(is_seen))
 
 
 def chain(samples: Sequence[TrainingSample], *, pad_id: int, multiple: int) -> Batch:
@@ -150,6 +149,11 @@ def _fill(rows: Sequence[Sequence[TrainingSample]], width: int, pad_id: int) -> 
             token_ids[i, start:end] = ids
             labels[i, start + sample.n_prompt - 1 : end - 1] = ids[sample.n_prompt :]
     return Batch(token_ids, labels)
+
+
+def _additive(is_seen: Tensor) -> Tensor:
+    """Return the mask that lets tokens see these only."""
+    return torch.zeros(is_seen.shape).masked_fill(~is_seen, torch.finfo(torch.float32).min)
 
 
 def _spans(lengths: Sequence[int]) -> list[tuple[int, int]]:
