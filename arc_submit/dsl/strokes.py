@@ -8,16 +8,15 @@ narrowest call, and strokes that may change places stand in the order of their f
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from arc_submit.arc.grid import Grid, grids_equal
+from arc_submit.arc.grid import Grid
 from arc_submit.dsl.program import read_statements
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +31,13 @@ class Stroke:
     slope: int = 0
     """0 for a rectangle; 1 for a diagonal that falls to the right, -1 for one that rises."""
 
-    def paint(self, img: npt.NDArray[np.generic], value: int) -> None:
-        """Set this stroke's cells to a value, in place."""
-        part = img[self.top : self.bottom + 1, self.left : self.right + 1]
+    @property
+    def cells(self) -> tuple[Any, Any]:
+        """What it covers, as an index into a canvas."""
         if self.slope:
-            along = np.arange(part.shape[0])
-            part[along, along[:: self.slope]] = value
-        else:
-            part[...] = value
+            cols = np.arange(self.left, self.right + 1)[:: self.slope]
+            return np.arange(self.top, self.bottom + 1), cols
+        return slice(self.top, self.bottom + 1), slice(self.left, self.right + 1)
 
     def call(self, shape: tuple[int, ...]) -> str:
         """Return the narrowest call that draws this stroke on a canvas of this shape."""
@@ -105,7 +103,7 @@ def draw(strokes: Iterable[Stroke], canvas: Grid) -> Grid:
     """Return the canvas with all strokes on it, the later over the earlier."""
     img = canvas.copy()
     for stroke in strokes:
-        stroke.paint(img, stroke.color)
+        img[stroke.cells] = stroke.color
     return img
 
 
@@ -117,21 +115,25 @@ def canonical_strokes(strokes: Sequence[Stroke], canvases: Sequence[Grid]) -> li
         kept[i : i + 1] = _shrink(kept, i, canvases, pictures)
     while True:
         kept = _sorted(kept, canvases[0].shape)
-        idle = _find_idle(kept, canvases, pictures)
+        idle = _find_idle(kept, canvases)
         if idle is None:
             return kept
         del kept[idle]
 
 
-def _find_idle(
-    strokes: list[Stroke], canvases: Sequence[Grid], pictures: Sequence[Grid]
-) -> int | None:
+def _find_idle(strokes: list[Stroke], canvases: Sequence[Grid]) -> int | None:
     """Return the last stroke without which the pictures are the same."""
-    for i in reversed(range(len(strokes))):
-        shorter = strokes[:i] + strokes[i + 1 :]
-        if all(grids_equal(draw(shorter, c), p) for c, p in zip(canvases, pictures, strict=True)):
-            return i
-    return None
+    needed: set[int] = set()
+    for canvas in canvases:
+        seen, beneath = canvas.copy(), canvas.copy()
+        owner = np.full(canvas.shape, -1)
+        for i, stroke in enumerate(strokes):
+            cells = stroke.cells
+            beneath[cells] = seen[cells]
+            seen[cells] = stroke.color
+            owner[cells] = i
+        needed.update(owner[beneath != seen].tolist())
+    return next((i for i in reversed(range(len(strokes))) if i not in needed), None)
 
 
 def _shrink(
@@ -142,9 +144,12 @@ def _shrink(
     others = [other for other in strokes if other.color != stroke.color]
     is_needed = np.zeros(canvases[0].shape, dtype=bool)
     for canvas, picture in zip(canvases, pictures, strict=True):
-        is_needed |= (picture == stroke.color) & (draw(others, canvas) != stroke.color)
+        needs = picture == stroke.color
+        if stroke.color in canvas:
+            needs &= draw(others, canvas) != stroke.color
+        is_needed |= needs
     is_own = np.zeros_like(is_needed)
-    stroke.paint(is_own, True)
+    is_own[stroke.cells] = True
     rows, cols = np.nonzero(is_needed & is_own)
     if not len(rows):
         return []
@@ -160,21 +165,18 @@ def _shrink(
 def _sorted(strokes: list[Stroke], shape: tuple[int, ...]) -> list[Stroke]:
     """Sort by first cell, as far as no stroke comes before one that it is seen to lie on."""
     owner = np.full(shape, -1)
-    masks = []
     for i, stroke in enumerate(strokes):
-        stroke.paint(owner, i)
-        mask = np.zeros(shape, dtype=bool)
-        stroke.paint(mask, True)
-        masks.append(mask)
-    below = [
-        {int(o) for o in np.unique(owner[mask]) if strokes[o].color != stroke.color}
-        for stroke, mask in zip(strokes, masks, strict=True)
+        owner[stroke.cells] = i
+    above = [
+        {o for o in owner[stroke.cells].ravel().tolist() if strokes[o].color != stroke.color}
+        for stroke in strokes
     ]
+    n_below = Counter(o for owners in above for o in owners)
     left = sorted(range(len(strokes)), key=lambda i: (strokes[i].top, strokes[i].left, i))
     order: list[Stroke] = []
     while left:
-        covered = {j for i in left for j in below[i]}
-        first = next(i for i in left if i not in covered)
+        first = next(i for i in left if not n_below[i])
         left.remove(first)
+        n_below.subtract(above[first])
         order.append(strokes[first])
     return order
