@@ -58,7 +58,7 @@ class Stroke:
 def read_strokes(source: str, shape: tuple[int, ...]) -> list[Stroke] | None:
     """Return the strokes of a program that only draws, as they fall on a canvas of a shape.
 
-    None where it does anything else, or a diagonal leaves the canvas.
+    What would fall beside the canvas is left out. None where the program does anything else.
     """
     statements = read_statements(source)
     if statements is None:
@@ -69,11 +69,12 @@ def read_strokes(source: str, shape: tuple[int, ...]) -> list[Stroke] | None:
         stroke = match and _read_stroke(match[1], match[2], shape)
         if stroke is None:
             return None
-        strokes.append(stroke)
-    return strokes
+        strokes.append(_clip(stroke, shape))
+    return [stroke for stroke in strokes if stroke is not None]
 
 
 def _read_stroke(name: str, arguments: str, shape: tuple[int, ...]) -> Stroke | None:
+    """Return the stroke of a call, wherever it falls, or None if the call is of another kind."""
     *point, color = map(int, re.findall(r"\d+", arguments))
     height, width = shape
     match name, point:
@@ -88,15 +89,27 @@ def _read_stroke(name: str, arguments: str, shape: tuple[int, ...]) -> Stroke | 
         case _:
             return None
     (top, bottom), (left, right) = sorted(ends[::2]), sorted(ends[1::2])
-    is_inside = bottom < height and right < width
     slope = 0
     if name == "draw_line" and top != bottom and left != right:
-        if bottom - top != right - left or not is_inside:
+        if bottom - top != right - left:
             return None
         slope = 1 if (ends[0] < ends[2]) == (ends[1] < ends[3]) else -1
-    if color > 9 or top >= height or left >= width:
-        return None
-    return Stroke(top, left, min(bottom, height - 1), min(right, width - 1), color, slope)
+    return Stroke(top, left, bottom, right, color, slope) if color <= 9 else None
+
+
+def _clip(stroke: Stroke, shape: tuple[int, ...]) -> Stroke | None:
+    """Return the part of a stroke that is on the canvas, if any."""
+    below, beyond = (
+        max(last - size + 1, 0)
+        for last, size in zip((stroke.bottom, stroke.right), shape, strict=True)
+    )
+    top, left, bottom, right = stroke.top, stroke.left, stroke.bottom - below, stroke.right - beyond
+    if stroke.slope > 0:
+        bottom, right = stroke.bottom - max(below, beyond), stroke.right - max(below, beyond)
+    elif stroke.slope < 0:
+        top, left = top + beyond, left + below
+    is_there = top <= bottom and left <= right
+    return replace(stroke, top=top, left=left, bottom=bottom, right=right) if is_there else None
 
 
 def draw(strokes: Iterable[Stroke], canvas: Grid) -> Grid:

@@ -25,7 +25,33 @@ def set_cpu_attention(model: Any) -> None:
     model.set_attn_implementation(_NAME if is_known else "eager")
 
 
-def _attend_grouped(
+def attend_grouped(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    *,
+    scaling: float,
+    dropout: float = 0.0,
+) -> Tensor:
+    """Attend from (B, H, N, d) to (B, G, T, d), with H a multiple of G; to (B, H, N, d).
+
+    Args:
+        mask: (..., N, T), added to the scores.
+    """
+    batch, heads, length, width = query.shape
+    groups, seen = key.shape[1:3]
+    rows = query.reshape(batch, groups, -1, width)
+    scores = (rows @ key.transpose(2, 3)).view(batch, heads, length, seen) * scaling
+    if mask is not None:
+        scores = scores + mask
+    weights = nn.functional.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
+    weights = nn.functional.dropout(weights, p=dropout)
+    attended = weights.view(batch, groups, -1, seen) @ value
+    return attended.view(batch, heads, length, width)
+
+
+def _forward(
     module: nn.Module,
     query: Tensor,
     key: Tensor,
@@ -36,18 +62,10 @@ def _attend_grouped(
     dropout: float = 0.0,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Attend from (B, H, N, d) to (B, G, T, d) with H a multiple of G; to (B, N, H, d)."""
-    batch, heads, length, width = query.shape
-    groups, seen = key.shape[1:3]
-    rows = query.reshape(batch, groups, -1, width)
-    scores = (rows @ key.transpose(2, 3)).view(batch, heads, length, seen) * scaling
-    if attention_mask is not None:
-        scores = scores + attention_mask
-    weights = nn.functional.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
-    weights = nn.functional.dropout(weights, p=dropout, training=module.training)
-    attended = weights.view(batch, groups, -1, seen) @ value
-    return attended.view(batch, heads, length, width).transpose(1, 2).contiguous(), None
+    rate = dropout if module.training else 0.0
+    attended = attend_grouped(query, key, value, attention_mask, scaling=scaling, dropout=rate)
+    return attended.transpose(1, 2).contiguous(), None
 
 
-AttentionInterface.register(_NAME, _attend_grouped)
+AttentionInterface.register(_NAME, _forward)
 AttentionMaskInterface.register(_NAME, eager_mask)

@@ -14,9 +14,13 @@ import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
+from arc_submit.models.attention import attend_grouped
+
 _NAME = "arc_submit_samples_apart"
 _NOT_HERE = ("softcap", "s_aux", "position_bias")
 """What some models ask of attention on top, and these few lines do not do."""
+_BLOCK = 256
+"""Queries at once on a CPU."""
 
 
 @contextmanager
@@ -71,29 +75,46 @@ def _attend_apart(
     """
     if any(others.get(name) is not None for name in _NOT_HERE):
         raise NotImplementedError("attention of a kind that is not done by sample")
-    # On a CPU the backward pass of fused attention takes four times as long in bfloat16.
-    model_dtype = value.dtype
-    dtype = torch.float32 if query.device.type == "cpu" else model_dtype
-    groups = query.shape[1] // key.shape[1]
-    key, value = (t[:, :, None].expand(-1, -1, groups, -1, -1).flatten(1, 2) for t in (key, value))
-    samples = (torch.split(t.to(dtype), list(lengths), dim=2) for t in (query, key, value))
+    scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+    attend = _attend_in_blocks if query.device.type == "cpu" else _attend_fused
+    samples = (torch.split(t.to(value.dtype), list(lengths), dim=2) for t in (query, key, value))
     with torch.autocast(query.device.type, enabled=False):
         attended = [
-            _attend(q, k, v, scaling, sliding_window) for q, k, v in zip(*samples, strict=True)
+            attend(q, k, v, scaling, sliding_window) for q, k, v in zip(*samples, strict=True)
         ]
-    return torch.cat(attended, dim=2).transpose(1, 2).to(model_dtype), None
+    return torch.cat(attended, dim=2).transpose(1, 2), None
 
 
-def _attend(
-    query: Tensor, key: Tensor, value: Tensor, scaling: float | None, window: int | None
+def _attend_fused(
+    query: Tensor, key: Tensor, value: Tensor, scaling: float, window: int | None
 ) -> Tensor:
     length, mask = query.shape[2], None
     if window is not None and length > window:
         mask = torch.ones(length, length, dtype=torch.bool, device=query.device)
         mask = mask.tril().triu(1 - window)
+    groups = query.shape[1] // key.shape[1]
+    key, value = (t[:, :, None].expand(-1, -1, groups, -1, -1).flatten(1, 2) for t in (key, value))
     return nn.functional.scaled_dot_product_attention(
         query, key, value, attn_mask=mask, is_causal=mask is None, scale=scaling
     )
+
+
+def _attend_in_blocks(
+    query: Tensor, key: Tensor, value: Tensor, scaling: float, window: int | None
+) -> Tensor:
+    """The same on CPUs, in half the time of fused attention's two passes; no block looks ahead."""
+    attended = []
+    for start in range(0, query.shape[2], _BLOCK):
+        rows = query[:, :, start : start + _BLOCK]
+        stop = start + rows.shape[2]
+        mask = torch.ones(rows.shape[2], stop, dtype=torch.bool).tril(start)
+        if window is not None:
+            mask = mask.triu(1 + start - window)
+        bias = torch.zeros_like(mask, dtype=query.dtype).masked_fill(~mask, -torch.inf)
+        attended.append(
+            attend_grouped(rows, key[:, :, :stop], value[:, :, :stop], bias, scaling=scaling)
+        )
+    return torch.cat(attended, dim=2)
 
 
 AttentionInterface.register(_NAME, _attend_apart)

@@ -75,8 +75,6 @@ def test_a_drawing_is_read_back_from_its_program(strokes: list[Stroke]) -> None:
     "call",
     [
         "draw_line(img, (0, 9), (4, 2), 5)",
-        "draw_line(img, (3, 3), (9, 9), 5)",
-        "draw_pixel(img, (40, 0), 5)",
         "draw_pixel(img, (0, 0), 12)",
         "draw_pixel(img, (0, 0), img[0, 0])",
         "flip(img, 0)",
@@ -86,9 +84,23 @@ def test_what_does_more_or_less_than_draw_is_left_to_others(call: str) -> None:
     assert read_strokes(build_program([call]), CANVASES[0].shape) is None
 
 
-def test_a_stroke_is_clipped_as_the_primitive_clips() -> None:
+@pytest.mark.parametrize(
+    "call",
+    [
+        "draw_rectangle(img, (3, 2), (1, 20), 5)",
+        "draw_rectangle(img, (3, 20), (30, 25), 5)",
+        "draw_line(img, (3, 3), (9, 9), 5)",
+        "draw_line(img, (2, 4), (0, 6), 5)",
+        "draw_line(img, (1, 7), (8, 0), 5)",
+        "draw_line(img, (0, 9), (9, 0), 5)",
+        "draw_line(img, (9, 9), (20, 20), 5)",
+        "draw_horizontal_line(img, 12, 5)",
+        "draw_pixel(img, (40, 0), 5)",
+    ],
+)
+def test_a_stroke_is_clipped_as_the_primitive_clips(call: str) -> None:
     shape = CANVASES[0].shape
-    source = build_program(["draw_rectangle(img, (3, 2), (1, 20), 5)"])
+    source = build_program([call])
     read = read_strokes(source, shape)
     expected = compile_program(source)(CANVASES[0])
     assert read is not None and np.array_equal(draw(read, CANVASES[0]), expected)

@@ -102,6 +102,19 @@ def test_loss_and_gradients_are_those_of_peft_on_padded_batches(config: Pretrain
     torch.testing.assert_close(moves, expected, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("config", [LLAMA, WINDOWS], ids=lambda config: config.model_type)
+def test_long_samples_attend_as_short_ones_do(config: PretrainedConfig) -> None:
+    decode = _model(config).get_decoder()
+    lengths = (600, 300)
+    samples = [torch.randint(97, (1, n), generator=torch.manual_seed(n)) for n in lengths]
+    positions = torch.cat([torch.arange(n) for n in lengths])[None]
+    expected = torch.cat([decode(sample, use_cache=False)[0] for sample in samples], dim=1)
+    with samples_apart(decode):
+        row = torch.cat(samples, dim=1)
+        found = decode(row, position_ids=positions, use_cache=False, lengths=lengths)[0]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("config", CONFIGS[:2], ids=lambda config: config.model_type)
 def test_merging_in_low_precision_moves_the_adapter_the_same_way(config: PretrainedConfig) -> None:
     model, reference = _model(config), _model(config)
