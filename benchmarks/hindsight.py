@@ -18,7 +18,7 @@ from pathlib import Path
 from arc_submit.arc.canvases import get_canvas_task
 from arc_submit.arc.task import Task
 from arc_submit.clock import Deadline
-from arc_submit.config import build_config
+from arc_submit.config_file import build_config
 from arc_submit.models.loading import pick_device
 from arc_submit.pipeline import build_tools
 from arc_submit.presets import get_preset

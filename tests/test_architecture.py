@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "arc_submit"
 
 ROWS = [
     {"__init__", "arc", "errors", "clock", "seeds"},
-    {"types", "config", "presets", "effort"},
+    {"types", "config", "config_file", "presets", "effort"},
     {"augmentation", "prompting", "execution", "dsl"},
     {"sampling", "training", "models"},
     {"test_time_training", "voting", "submission"},

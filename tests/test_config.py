@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from arc_submit.config import RunConfig, build_config, config_schema, load_config, parse_duration
+from arc_submit.config import RunConfig, config_schema, parse_duration
+from arc_submit.config_file import build_config, load_config
 from arc_submit.errors import ConfigError
 from arc_submit.training.recipe import load_recipe
 

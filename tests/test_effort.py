@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from arc_submit.config import RunConfig, RuntimeConfig, build_config
+from arc_submit.config import RunConfig, RuntimeConfig
+from arc_submit.config_file import build_config
 from arc_submit.effort import plan_visit
 from arc_submit.types import Profile
 

@@ -9,7 +9,8 @@ from conftest import grid
 
 from arc_submit.arc.task import Task
 from arc_submit.clock import Clock, Deadline, ManualClock, MonotonicClock
-from arc_submit.config import ExecutionConfig, RunConfig, build_config
+from arc_submit.config import ExecutionConfig, RunConfig
+from arc_submit.config_file import build_config
 from arc_submit.execution.pool import ExecutionPool
 from arc_submit.pipeline import Tools, solve_task
 from arc_submit.prompting import Prompter, build_encoder, get_template

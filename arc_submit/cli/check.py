@@ -10,7 +10,8 @@ from arc_submit.arc.dataset import load_challenges, load_solutions
 from arc_submit.arc.metrics import score_submission
 from arc_submit.cli.main import EXIT_INCOMPLETE, EXIT_OK
 from arc_submit.cli.output import print_rows, write_figures
-from arc_submit.config import config_schema, load_config
+from arc_submit.config import config_schema
+from arc_submit.config_file import load_config
 from arc_submit.reporting.summary import summarize_score
 from arc_submit.reporting.tables import score_rows
 from arc_submit.submission.build import count_entries

@@ -13,7 +13,8 @@ from pathlib import Path
 from arc_submit import __version__
 from arc_submit.cli.main import EXIT_INCOMPLETE, EXIT_OK
 from arc_submit.cli.output import print_rows, write_figures
-from arc_submit.config import ExecutionConfig, ModelConfig, RunConfig, load_config
+from arc_submit.config import ExecutionConfig, ModelConfig, RunConfig
+from arc_submit.config_file import load_config
 from arc_submit.errors import ArcSubmitError
 from arc_submit.execution.pool import find_missing_limits
 from arc_submit.models.settings import model_folder, read_settings

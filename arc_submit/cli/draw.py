@@ -13,7 +13,8 @@ from arc_submit.cli.arguments import make_folder, read_duration
 from arc_submit.cli.main import EXIT_OK
 from arc_submit.cli.output import print_table, write_figures
 from arc_submit.clock import Deadline, MonotonicClock
-from arc_submit.config import RunConfig, load_config
+from arc_submit.config import RunConfig
+from arc_submit.config_file import load_config
 from arc_submit.errors import ConfigError, DataError
 from arc_submit.pipeline import Tools, build_tools
 from arc_submit.presets import get_preset
@@ -72,7 +73,7 @@ def load_draw_config(options: argparse.Namespace) -> RunConfig:
     """Return the configuration: the file, over it the preset, over that single options.
 
     Raises:
-        ConfigError: if there is no such preset, or as :func:`arc_submit.config.load_config`.
+        ConfigError: if there is no such preset, or as :func:`arc_submit.config_file.load_config`.
     """
     preset = _preset(options)
     overrides = dict(_flatten(get_preset(preset))) if preset else {}

@@ -11,7 +11,8 @@ from arc_submit.arc.task import Challenges, Solutions
 from arc_submit.cli.arguments import make_folder, read_duration
 from arc_submit.cli.main import EXIT_INCOMPLETE, EXIT_OK
 from arc_submit.cli.output import print_rows, write_figures
-from arc_submit.config import RunConfig, load_config
+from arc_submit.config import RunConfig
+from arc_submit.config_file import load_config
 from arc_submit.errors import ConfigError, KaggleError
 from arc_submit.kaggle.kernels.kernel_folder import build_kernels, check_kernel
 from arc_submit.kaggle.rehearsal.rehearsal import Plan, run_rehearsal

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from arc_submit.cli.main import EXIT_OK
 from arc_submit.cli.output import print_rows, progress_bar, write_figures
-from arc_submit.config import ExecutionConfig, load_config
+from arc_submit.config import ExecutionConfig
+from arc_submit.config_file import load_config
 from arc_submit.execution.pool import ExecutionPool
 from arc_submit.pipeline import build_prompter, build_tools
 from arc_submit.reporting.evaluation import measure_programs

@@ -23,7 +23,8 @@ from arc_submit.cli.arguments import make_folder
 from arc_submit.cli.main import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
 from arc_submit.cli.output import print_rows, print_table, progress_bar, write_figures
 from arc_submit.clock import MonotonicClock
-from arc_submit.config import RunConfig, load_config
+from arc_submit.config import RunConfig
+from arc_submit.config_file import load_config
 from arc_submit.errors import ConfigError, RunError
 from arc_submit.reporting.summary import summarize_answers, summarize_run, summarize_score
 from arc_submit.reporting.tables import metric_table, run_rows, score_rows

@@ -13,7 +13,8 @@ import numpy as np
 from arc_submit.arc.grid import freeze
 from arc_submit.arc.task import BadTask, Challenges, Pair, Task
 from arc_submit.clock import MonotonicClock
-from arc_submit.config import RunConfig, build_config
+from arc_submit.config import RunConfig
+from arc_submit.config_file import build_config
 from arc_submit.runtime.coordinator import run_tasks
 from arc_submit.runtime.identity import Identity
 from arc_submit.runtime.journal import read_journal

@@ -4,7 +4,8 @@ from typing import Any, get_args
 
 import pytest
 
-from arc_submit.config import KaggleConfig, build_config
+from arc_submit.config import KaggleConfig
+from arc_submit.config_file import build_config
 from arc_submit.errors import ArcSubmitError
 from arc_submit.kaggle.kernels.accelerators import SETTINGS, kernel_config
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from arc_submit.arc.dataset import load_challenges
-from arc_submit.config import build_config
+from arc_submit.config_file import build_config
 from arc_submit.kaggle.kernels import kernel
 from arc_submit.kaggle.kernels.kernel_folder import build_kernels
 from arc_submit.submission.build import count_entries

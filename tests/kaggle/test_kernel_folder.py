@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from arc_submit.config import RunConfig, build_config, load_config
+from arc_submit.config import RunConfig
+from arc_submit.config_file import build_config, load_config
 from arc_submit.errors import KaggleError
 from arc_submit.kaggle.kernels.kernel_folder import build_kernels, check_kernel, render_kernel
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from foreign import write_foreign_model
 
-from arc_submit.config import ModelConfig, SamplingConfig, build_config
+from arc_submit.config import ModelConfig, SamplingConfig
+from arc_submit.config_file import build_config
 from arc_submit.errors import ModelError
 from arc_submit.models.inspection import inspect_model
 from arc_submit.sampling.fit import describe_adapter, describe_memory

@@ -13,7 +13,8 @@ from conftest import grid
 from arc_submit.arc.canvases import build_canvas_task
 from arc_submit.augmentation.views import build_views
 from arc_submit.clock import Deadline, ManualClock, MonotonicClock
-from arc_submit.config import AugmentationConfig, ExecutionConfig, RunConfig, build_config
+from arc_submit.config import AugmentationConfig, ExecutionConfig, RunConfig
+from arc_submit.config_file import build_config
 from arc_submit.execution.pool import ExecutionPool
 from arc_submit.pipeline import Tools, build_tools
 from arc_submit.prompting import Prompter, build_encoder, get_template

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from arc_submit.config import RunConfig, build_config
+from arc_submit.config import RunConfig
+from arc_submit.config_file import build_config
 from arc_submit.errors import RunError
 from arc_submit.runtime.devices import assign_devices
 

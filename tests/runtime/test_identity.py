@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from arc_submit.arc.task import Challenges, Task
-from arc_submit.config import RunConfig, build_config
+from arc_submit.config import RunConfig
+from arc_submit.config_file import build_config
 from arc_submit.errors import ModelError
 from arc_submit.runtime.identity import identify
 

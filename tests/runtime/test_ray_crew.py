@@ -18,7 +18,8 @@ from ray.cluster_utils import Cluster
 from arc_submit.arc.grid import freeze
 from arc_submit.arc.task import Challenges, Pair, Task
 from arc_submit.clock import Deadline, ManualClock, MonotonicClock
-from arc_submit.config import ModelConfig, RunConfig, build_config
+from arc_submit.config import ModelConfig, RunConfig
+from arc_submit.config_file import build_config
 from arc_submit.errors import RunError
 from arc_submit.runtime.coordinator import run_tasks
 from arc_submit.runtime.crew import Exit, Message

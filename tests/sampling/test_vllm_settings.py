@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from arc_submit.config import ModelConfig, RunConfig, build_config
+from arc_submit.config import ModelConfig, RunConfig
+from arc_submit.config_file import build_config
 from arc_submit.errors import ConfigError
 from arc_submit.models.loading import load_model
 from arc_submit.sampling.vllm.settings import EngineSettings, plan_engine

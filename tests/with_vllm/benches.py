@@ -12,7 +12,8 @@ import pytest
 from arc_submit.arc.canvases import get_canvas_task
 from arc_submit.augmentation.views import build_views
 from arc_submit.clock import Deadline
-from arc_submit.config import AugmentationConfig, RunConfig, build_config
+from arc_submit.config import AugmentationConfig, RunConfig
+from arc_submit.config_file import build_config
 from arc_submit.models.loading import LanguageModel, load_model
 from arc_submit.pipeline import build_prompter
 from arc_submit.sampling import Sampler

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from benches import GREEDY, draw, needs_vllm, running
 
-from arc_submit.config import build_config
+from arc_submit.config_file import build_config
 from arc_submit.errors import ConfigError
 from arc_submit.sampling.adapters import AdapterError
 from arc_submit.sampling.vllm.settings import plan_engine

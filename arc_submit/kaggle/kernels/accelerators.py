@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from arc_submit.config import BUNDLED_MODEL, RunConfig, override_config
+from arc_submit.config import BUNDLED_MODEL, RunConfig
+from arc_submit.config_file import override_config
 from arc_submit.errors import KaggleError
 
 MARGIN_S = 900.0
