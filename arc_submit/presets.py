@@ -55,7 +55,7 @@ _WIDE = {
         "learning_rate": 5e-3,
         "schedule": "linear",
         "replay": {"best": 32},
-        "composition": {"count": 1024, "max_parents": 8, "pool": 64},
+        "composition": {"count": 1024, "max_parents": 8, "pool": 256},
     },
 }
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface, eager_mask
@@ -41,12 +40,11 @@ def attend_grouped(
     """
     batch, heads, length, width = query.shape
     groups, seen = key.shape[1:3]
-    rows = query.reshape(batch, groups, -1, width)
-    scores = (rows @ key.transpose(2, 3)).view(batch, heads, length, seen) * scaling
+    rows = query.reshape(batch, groups, -1, width) * scaling
+    scores = (rows @ key.transpose(2, 3)).view(batch, heads, length, seen)
     if mask is not None:
         scores = scores + mask
-    weights = nn.functional.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
-    weights = nn.functional.dropout(weights, p=dropout)
+    weights = nn.functional.dropout(nn.functional.softmax(scores, dim=-1), p=dropout)
     attended = weights.view(batch, groups, -1, seen) @ value
     return attended.view(batch, heads, length, width)
 
