@@ -185,6 +185,8 @@ class CompositionConfig(_Part):
     """Of each program a part is taken, this share of its statements at least on average."""
     pool: Annotated[int, Field(ge=2)] = 64
     """Joined are programs among so many of the best of all rounds, or any if shuffled."""
+    others: Annotated[int, Field(ge=0)] = 0
+    """And among so many of the others, which may do right what the best all leave out."""
 
 
 class ExplorationConfig(_Part):

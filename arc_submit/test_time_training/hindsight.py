@@ -96,6 +96,9 @@ class Hindsight:
         """Return what joined programs do that no program of the model did."""
         config = self._config.composition
         parents = self._take_best(self._parents, config.pool, rng)
+        best = set(map(id, parents))
+        others = [parent for parent in self._parents if id(parent) not in best]
+        parents += rng.sample(others, min(config.others, len(others)))
         made = compose(parents, config, rng, self._pool, deadline=deadline)
         return [achieved for achieved in made if achieved.key not in self._seen]
 

@@ -86,7 +86,8 @@ SETTINGS: dict[str, Any] = json.loads(r"""
         "count": 0,
         "max_parents": 4,
         "min_part": 0.3,
-        "pool": 64
+        "pool": 64,
+        "others": 0
       },
       "exploration": {
         "min_unique": 0.5,

@@ -179,3 +179,17 @@ def test_one_picture_in_other_colours_is_not_new(pool: ExecutionPool) -> None:
     ]
     lessons = _hindsight(pool).relabel(trials, deadline=Deadline.never())
     assert (lessons.n_unique, lessons.n_novel, len(lessons.examples)) == (1, 1, 1)
+
+
+def test_joined_programs_may_hold_what_the_best_leave_out(pool: ExecutionPool) -> None:
+    best = [_program("draw_pixel(img, (0, 0), 1)"), _program("draw_pixel(img, (0, 1), 1)")]
+    other = "draw_pixel(img, (1, 2), 7)"
+    trials = _trials(pool, *best, _program(other))
+
+    def answers(others: int) -> str:
+        composition = {"count": 40, "min_part": 1.0, "pool": 2, "others": others}
+        hindsight = _hindsight(pool, max_examples=1, composition=composition)
+        return "\n".join(example.answer for example in _examples(hindsight, trials))
+
+    assert other not in answers(0)
+    assert other in answers(1)
