@@ -186,7 +186,7 @@ class CompositionConfig(_Part):
     pool: Annotated[int, Field(ge=2)] = 64
     """Joined are programs among so many of the best of all rounds, or any if shuffled."""
     others: Annotated[int, Field(ge=0)] = 0
-    """And among so many of the others, which may do right what the best all leave out."""
+    """And among so many of the others: those that do most right of what the best does wrong."""
 
 
 class ExplorationConfig(_Part):

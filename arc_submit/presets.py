@@ -3,9 +3,9 @@
 ``seed-v1`` and ``seed-v2`` are those of the seeds' iterations 5 and 8; their learning rate suits a
 pretrained model of half a billion weights. ``small-rounds`` and ``wide-rounds`` are the project's
 own, for the bundled model: few programs a round need the fewest programs in all, many a round the
-fewest rounds. ``large-pictures`` is ``wide-rounds`` with more views of a window only. Their views
-differ in colours only, anew in each round: a model that always sees the same colours learns them by
-heart, and no longer looks.
+fewest rounds. ``large-pictures`` is ``small-rounds`` for drawings of a hundred calls: most views
+show a window only. Their views differ in colours only, anew in each round: a model that always sees
+the same colours learns them by heart, and no longer looks.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ _TRAINING = {
     "exploration": {"max_factor": 2.5},
 }
 _WIDE = {
+    "augmentation": {**_RECOLORED, "views": 8, "windows": 4},
     "sampling": {
         "draws": [{"count": 1, "temperature": 0.1}, {"count": 16, "temperature": 0.9}],
         "max_new_tokens": 1024,
@@ -55,8 +56,24 @@ _WIDE = {
         "learning_rate": 5e-3,
         "schedule": "linear",
         "replay": {"best": 32},
-        "composition": {"count": 1024, "max_parents": 8, "pool": 256},
+        "composition": {"count": 1024, "max_parents": 8, "pool": 64, "others": 64},
     },
+}
+_SMALL_TRAINING = {
+    **_TRAINING,
+    "max_rounds": 100,
+    "max_examples": 16,
+    "learning_rate": 3e-3,
+    "replay": {"best": 16},
+    "composition": {"count": 64, "pool": 32},
+}
+_SMALL = {
+    "augmentation": {**_RECOLORED, "views": 4},
+    "sampling": {
+        "draws": [{"count": 1, "temperature": 0.1}, {"count": 1, "temperature": 0.9}],
+        "max_new_tokens": 1024,
+    },
+    "test_time_training": _SMALL_TRAINING,
 }
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
@@ -78,21 +95,14 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         },
         "test_time_training": {**_SEED_TRAINING, "max_rounds": 50, "novelty": "new"},
     },
-    "wide-rounds": {**_WIDE, "augmentation": {**_RECOLORED, "views": 8, "windows": 4}},
-    "large-pictures": {**_WIDE, "augmentation": {**_RECOLORED, "views": 8, "windows": 6}},
-    "small-rounds": {
-        "augmentation": {**_RECOLORED, "views": 4},
-        "sampling": {
-            "draws": [{"count": 1, "temperature": 0.1}, {"count": 1, "temperature": 0.9}],
-            "max_new_tokens": 1024,
-        },
+    "wide-rounds": _WIDE,
+    "small-rounds": _SMALL,
+    "large-pictures": {
+        **_SMALL,
+        "augmentation": {**_RECOLORED, "views": 8, "windows": 5},
         "test_time_training": {
-            **_TRAINING,
-            "max_rounds": 100,
-            "max_examples": 16,
-            "learning_rate": 3e-3,
-            "replay": {"best": 16},
-            "composition": {"count": 64, "pool": 32},
+            **_SMALL_TRAINING,
+            "composition": {"count": 64, "max_parents": 8, "pool": 64, "others": 64},
         },
     },
 }

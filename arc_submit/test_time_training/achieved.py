@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
 from arc_submit.arc.grid import Grid, grid_key
 from arc_submit.arc.metrics import net_accuracy
 from arc_submit.test_time_training.replay import Quality
@@ -40,6 +43,18 @@ class Achieved:
     def key(self) -> GridsKey:
         """Equal for programs that do the same to the task itself, whatever their views."""
         return tuple(map(grid_key, self.view.augmentation.invert_pairs(self.outputs)))
+
+    @cached_property
+    def is_right(self) -> npt.NDArray[np.bool_]:
+        """For each cell of the task's train outputs, whether it is as it should be."""
+        invert = self.view.augmentation.invert_pairs
+        expected = invert([pair.output for pair in self.view.task.train])
+        return np.concatenate(
+            [
+                (out == goal if out.shape == goal.shape else np.zeros(goal.shape, bool)).ravel()
+                for out, goal in zip(invert(self.outputs), expected, strict=True)
+            ]
+        )
 
 
 def find_achieved(trials: Sequence[Trial]) -> dict[GridsKey, Achieved]:

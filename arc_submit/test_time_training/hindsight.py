@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import numpy as np
+
 from arc_submit.arc.task import Pair
 from arc_submit.clock import Deadline
 from arc_submit.config import TestTimeTrainingConfig
@@ -95,12 +97,23 @@ class Hindsight:
     def _compose(self, rng: random.Random, deadline: Deadline) -> list[Achieved]:
         """Return what joined programs do that no program of the model did."""
         config = self._config.composition
-        parents = self._take_best(self._parents, config.pool, rng)
-        best = set(map(id, parents))
-        others = [parent for parent in self._parents if id(parent) not in best]
-        parents += rng.sample(others, min(config.others, len(others)))
+        best = self._take_best(self._parents, config.pool, rng)
+        parents = best + self._take_others(best, rng)
         made = compose(parents, config, rng, self._pool, deadline=deadline)
         return [achieved for achieved in made if achieved.key not in self._seen]
+
+    def _take_others(self, best: list[Achieved], rng: random.Random) -> list[Achieved]:
+        """Return those that do most right of what the best does wrong, or any if shuffled.
+
+        What the best programs all leave out, no program joined from them alone would teach.
+        """
+        chosen = set(map(id, best))
+        others = [done for done in self._parents if id(done) not in chosen]
+        rng.shuffle(others)
+        if others and self._config.order != "shuffled":
+            first = max(best, key=lambda done: done.quality)
+            others.sort(key=lambda done: np.count_nonzero(done.is_right & ~first.is_right))
+        return others[max(len(others) - self._config.composition.others, 0) :]
 
     def _teach(self, achieved: Sequence[Achieved], deadline: Deadline) -> list[Lesson]:
         """Return the lessons that fit the prompt."""

@@ -181,15 +181,16 @@ def test_one_picture_in_other_colours_is_not_new(pool: ExecutionPool) -> None:
     assert (lessons.n_unique, lessons.n_novel, len(lessons.examples)) == (1, 1, 1)
 
 
-def test_joined_programs_may_hold_what_the_best_leave_out(pool: ExecutionPool) -> None:
+def test_joined_programs_hold_what_the_best_leave_out(pool: ExecutionPool) -> None:
     best = [_program("draw_pixel(img, (0, 0), 1)"), _program("draw_pixel(img, (0, 1), 1)")]
-    other = "draw_pixel(img, (1, 2), 7)"
-    trials = _trials(pool, *best, _program(other))
+    useful, useless = "draw_rectangle(img, (0, 0), (1, 2), 2)", "draw_pixel(img, (1, 2), 7)"
+    trials = _trials(pool, *best, _program(useful), _program(useless))
 
     def answers(others: int) -> str:
         composition = {"count": 40, "min_part": 1.0, "pool": 2, "others": others}
         hindsight = _hindsight(pool, max_examples=1, composition=composition)
         return "\n".join(example.answer for example in _examples(hindsight, trials))
 
-    assert other not in answers(0)
-    assert other in answers(1)
+    assert useful not in answers(0) and useless not in answers(0)
+    assert useful in answers(1) and useless not in answers(1)
+    assert useful in answers(2) and useless in answers(2)
