@@ -43,22 +43,6 @@ _TRAINING = {
     "max_prompt_tokens": 1024,
     "exploration": {"max_factor": 2.5},
 }
-_WIDE = {
-    "augmentation": {**_RECOLORED, "views": 8, "windows": 4},
-    "sampling": {
-        "draws": [{"count": 1, "temperature": 0.1}, {"count": 16, "temperature": 0.9}],
-        "max_new_tokens": 1024,
-    },
-    "test_time_training": {
-        **_TRAINING,
-        "max_rounds": 60,
-        "max_examples": 128,
-        "learning_rate": 5e-3,
-        "schedule": "linear",
-        "replay": {"best": 32},
-        "composition": {"count": 1024, "max_parents": 8, "pool": 64, "others": 64},
-    },
-}
 _SMALL_TRAINING = {
     **_TRAINING,
     "max_rounds": 100,
@@ -95,7 +79,22 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         },
         "test_time_training": {**_SEED_TRAINING, "max_rounds": 50, "novelty": "new"},
     },
-    "wide-rounds": _WIDE,
+    "wide-rounds": {
+        "augmentation": {**_RECOLORED, "views": 8, "windows": 4},
+        "sampling": {
+            "draws": [{"count": 1, "temperature": 0.1}, {"count": 16, "temperature": 0.9}],
+            "max_new_tokens": 1024,
+        },
+        "test_time_training": {
+            **_TRAINING,
+            "max_rounds": 60,
+            "max_examples": 128,
+            "learning_rate": 5e-3,
+            "schedule": "linear",
+            "replay": {"best": 32},
+            "composition": {"count": 1024, "max_parents": 8, "pool": 64, "others": 64},
+        },
+    },
     "small-rounds": _SMALL,
     "large-pictures": {
         **_SMALL,

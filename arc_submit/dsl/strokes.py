@@ -69,8 +69,10 @@ def read_strokes(source: str, shape: tuple[int, ...]) -> list[Stroke] | None:
         stroke = match and _read_stroke(match[1], match[2], shape)
         if stroke is None:
             return None
-        strokes.append(_clip(stroke, shape))
-    return [stroke for stroke in strokes if stroke is not None]
+        clipped = _clip(stroke, shape)
+        if clipped is not None:
+            strokes.append(clipped)
+    return strokes
 
 
 def _read_stroke(name: str, arguments: str, shape: tuple[int, ...]) -> Stroke | None:
@@ -99,15 +101,14 @@ def _read_stroke(name: str, arguments: str, shape: tuple[int, ...]) -> Stroke | 
 
 def _clip(stroke: Stroke, shape: tuple[int, ...]) -> Stroke | None:
     """Return the part of a stroke that is on the canvas, if any."""
-    below, beyond = (
-        max(last - size + 1, 0)
-        for last, size in zip((stroke.bottom, stroke.right), shape, strict=True)
-    )
-    top, left, bottom, right = stroke.top, stroke.left, stroke.bottom - below, stroke.right - beyond
+    below = max(stroke.bottom - shape[0] + 1, 0)
+    beyond = max(stroke.right - shape[1] + 1, 0)
+    top, left = stroke.top, stroke.left
     if stroke.slope > 0:
-        bottom, right = stroke.bottom - max(below, beyond), stroke.right - max(below, beyond)
+        below = beyond = max(below, beyond)
     elif stroke.slope < 0:
         top, left = top + beyond, left + below
+    bottom, right = stroke.bottom - below, stroke.right - beyond
     is_there = top <= bottom and left <= right
     return replace(stroke, top=top, left=left, bottom=bottom, right=right) if is_there else None
 
@@ -158,7 +159,7 @@ def _shrink(
     is_needed = np.zeros(canvases[0].shape, dtype=bool)
     for canvas, picture in zip(canvases, pictures, strict=True):
         needs = picture == stroke.color
-        if stroke.color in canvas:
+        if stroke.color in canvas:  # the picture may have it without any stroke
             needs &= draw(others, canvas) != stroke.color
         is_needed |= needs
     is_own = np.zeros_like(is_needed)

@@ -97,12 +97,15 @@ class Hindsight:
     def _compose(self, rng: random.Random, deadline: Deadline) -> list[Achieved]:
         """Return what joined programs do that no program of the model did."""
         config = self._config.composition
-        best = self._take_best(self._parents, config.pool, rng)
-        parents = best + self._take_others(best, rng)
+        parents = self._take_best(self._parents, config.pool, rng)
+        if config.others:
+            parents += self._take_others(parents, config.others, rng)
         made = compose(parents, config, rng, self._pool, deadline=deadline)
         return [achieved for achieved in made if achieved.key not in self._seen]
 
-    def _take_others(self, best: list[Achieved], rng: random.Random) -> list[Achieved]:
+    def _take_others(
+        self, best: Sequence[Achieved], count: int, rng: random.Random
+    ) -> list[Achieved]:
         """Return those that do most right of what the best does wrong, or any if shuffled.
 
         What the best programs all leave out, no program joined from them alone would teach.
@@ -113,7 +116,7 @@ class Hindsight:
         if others and self._config.order != "shuffled":
             first = max(best, key=lambda done: done.quality)
             others.sort(key=lambda done: np.count_nonzero(done.is_right & ~first.is_right))
-        return others[max(len(others) - self._config.composition.others, 0) :]
+        return others[-count:]
 
     def _teach(self, achieved: Sequence[Achieved], deadline: Deadline) -> list[Lesson]:
         """Return the lessons that fit the prompt."""

@@ -90,8 +90,7 @@ def _attend_fused(
 ) -> Tensor:
     length, mask = query.shape[2], None
     if window is not None and length > window:
-        mask = torch.ones(length, length, dtype=torch.bool, device=query.device)
-        mask = mask.tril().triu(1 - window)
+        mask = _seen(length, length, window, query.device)
     groups = query.shape[1] // key.shape[1]
     key, value = (t[:, :, None].expand(-1, -1, groups, -1, -1).flatten(1, 2) for t in (key, value))
     return nn.functional.scaled_dot_product_attention(
@@ -107,14 +106,19 @@ def _attend_in_blocks(
     for start in range(0, query.shape[2], _BLOCK):
         rows = query[:, :, start : start + _BLOCK]
         stop = start + rows.shape[2]
-        mask = torch.ones(rows.shape[2], stop, dtype=torch.bool).tril(start)
-        if window is not None:
-            mask = mask.triu(1 + start - window)
+        mask = _seen(rows.shape[2], stop, window, query.device)
         bias = torch.zeros_like(mask, dtype=query.dtype).masked_fill(~mask, -torch.inf)
         attended.append(
             attend_grouped(rows, key[:, :, :stop], value[:, :, :stop], bias, scaling=scaling)
         )
     return torch.cat(attended, dim=2)
+
+
+def _seen(n_queries: int, n_keys: int, window: int | None, device: torch.device) -> Tensor:
+    """Return (n_queries, n_keys): which keys the last queries see, in a window up to themselves."""
+    start = n_keys - n_queries
+    mask = torch.ones(n_queries, n_keys, dtype=torch.bool, device=device).tril(start)
+    return mask if window is None else mask.triu(1 + start - window)
 
 
 AttentionInterface.register(_NAME, _attend_apart)
