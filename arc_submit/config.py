@@ -183,6 +183,9 @@ class CompositionConfig(_Part):
     """Most programs joined in one; the number is drawn anew for each."""
     min_part: Share = 0.3
     """Of each program a part is taken, this share of its statements at least on average."""
+    moved: Share = 0
+    """Share of their draw calls that are moved: to where the best program joined is wrong, or
+    anywhere if shuffled."""
     pool: Annotated[int, Field(ge=2)] = 64
     """Joined are programs among so many of the best of all rounds, or any if shuffled."""
     others: Annotated[int, Field(ge=0)] = 0

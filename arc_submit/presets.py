@@ -43,13 +43,14 @@ _TRAINING = {
     "max_prompt_tokens": 1024,
     "exploration": {"max_factor": 2.5},
 }
+_JOINED = {"max_parents": 8, "moved": 0.1, "pool": 64, "others": 64}
 _SMALL_TRAINING = {
     **_TRAINING,
     "max_rounds": 100,
     "max_examples": 16,
     "learning_rate": 3e-3,
     "replay": {"best": 16},
-    "composition": {"count": 64, "pool": 32},
+    "composition": {**_JOINED, "count": 128, "pool": 32},
 }
 _SMALL = {
     "augmentation": {**_RECOLORED, "views": 4},
@@ -92,7 +93,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
             "learning_rate": 5e-3,
             "schedule": "linear",
             "replay": {"best": 32},
-            "composition": {"count": 1024, "max_parents": 8, "pool": 64, "others": 64},
+            "composition": {**_JOINED, "count": 1024},
         },
     },
     "small-rounds": _SMALL,
@@ -101,7 +102,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "augmentation": {**_RECOLORED, "views": 8, "windows": 5},
         "test_time_training": {
             **_SMALL_TRAINING,
-            "composition": {"count": 64, "max_parents": 8, "pool": 64, "others": 64},
+            "composition": {**_JOINED, "count": 64},
         },
     },
 }

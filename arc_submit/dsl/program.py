@@ -10,7 +10,12 @@ _HEAD, _TAIL = "def task(img):", f"{_INDENT}return img"
 
 def build_program(calls: Sequence[str]) -> str:
     """Return the source of a program that applies calls such as ``flip(img, 0)`` in order."""
-    return join_statements([f"{_INDENT}img = {call}" for call in calls])
+    return join_statements([build_statement(call) for call in calls])
+
+
+def build_statement(call: str) -> str:
+    """Return the statement, indented, that applies a call."""
+    return f"{_INDENT}img = {call}"
 
 
 def join_statements(statements: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ narrowest call, and strokes that may change places stand in the order of their f
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from arc_submit.arc.grid import Grid
-from arc_submit.dsl.program import read_statements
+from arc_submit.dsl.program import build_statement, read_statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,7 @@ def read_strokes(source: str, shape: tuple[int, ...]) -> list[Stroke] | None:
         return None
     strokes = []
     for line in statements:
-        match = re.fullmatch(r" +img = (draw_\w+)\(img, ([\d, ()]+)\)", line)
-        stroke = match and _read_stroke(match[1], match[2], shape)
+        stroke = _read_stroke(line, shape)
         if stroke is None:
             return None
         clipped = _clip(stroke, shape)
@@ -75,11 +75,40 @@ def read_strokes(source: str, shape: tuple[int, ...]) -> list[Stroke] | None:
     return strokes
 
 
-def _read_stroke(name: str, arguments: str, shape: tuple[int, ...]) -> Stroke | None:
-    """Return the stroke of a call, wherever it falls, or None if the call is of another kind."""
-    *point, color = map(int, re.findall(r"\d+", arguments))
+def move_statement(
+    statement: str, cell: tuple[int, int], shape: tuple[int, ...], rng: random.Random
+) -> str:
+    """Return a statement that draws the same stroke around a cell; any other as it is."""
+    stroke = _read_stroke(statement, shape)
+    stroke = stroke and _clip(stroke, shape)
+    if stroke is None:
+        return statement
+    down = _shift(stroke.top, stroke.bottom, cell[0], shape[0], rng)
+    across = _shift(stroke.left, stroke.right, cell[1], shape[1], rng)
+    moved = replace(
+        stroke,
+        top=stroke.top + down,
+        left=stroke.left + across,
+        bottom=stroke.bottom + down,
+        right=stroke.right + across,
+    )
+    return build_statement(moved.call(shape))
+
+
+def _shift(first: int, last: int, goal: int, size: int, rng: random.Random) -> int:
+    """Return a random shift by which first to last holds the goal, and stays within the size."""
+    length = last - first
+    return rng.randint(max(goal - length, 0), min(goal, size - 1 - length)) - first
+
+
+def _read_stroke(statement: str, shape: tuple[int, ...]) -> Stroke | None:
+    """Return the stroke of a draw call, wherever it falls, or None for any other statement."""
+    call = re.fullmatch(r" +img = (draw_\w+)\(img, ([\d, ()]+)\)", statement)
+    if call is None:
+        return None
+    *point, color = map(int, re.findall(r"\d+", call[2]))
     height, width = shape
-    match name, point:
+    match name := call[1], point:
         case "draw_pixel", [row, col]:
             ends = (row, col, row, col)
         case "draw_horizontal_line", [row]:

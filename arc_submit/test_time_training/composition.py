@@ -10,9 +10,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+import numpy as np
+
 from arc_submit.clock import Deadline
 from arc_submit.config import CompositionConfig
 from arc_submit.dsl.program import join_statements, read_statements
+from arc_submit.dsl.strokes import move_statement
 from arc_submit.execution.pool import ExecutionPool
 from arc_submit.test_time_training.achieved import Achieved, GridsKey
 from arc_submit.types import Program
@@ -24,17 +27,19 @@ def compose(
     rng: random.Random,
     pool: ExecutionPool,
     *,
+    is_judged: bool = True,
     deadline: Deadline,
 ) -> list[Achieved]:
     """Join parts of parents of one frame at random, run them, and return each outcome once.
 
-    The quality is that of the best parent, since the outcome is not compared with anything.
+    The quality is that of the best parent, since the outcome is not compared with anything. Where
+    the parents are not judged either, what is moved may go anywhere.
     """
     families = [family for _ in range(config.count) if (family := _choose(parents, config, rng))]
     made: dict[GridsKey, Achieved] = {}
     for frame in dict.fromkeys(family[0].frame for family in families):
         of_frame = [family for family in families if family[0].frame == frame]
-        joined = [_join_parts(family, config.min_part, rng) for family in of_frame]
+        joined = [_join_parts(family, config, rng, is_judged) for family in of_frame]
         executions = pool.run(joined, of_frame[0][0].inputs, deadline=deadline)
         for family, execution in zip(of_frame, executions, strict=True):
             outputs = execution.grids
@@ -62,11 +67,28 @@ def _choose(
     return rng.sample(kin, count) if count > 1 else []
 
 
-def _join_parts(family: Sequence[Achieved], min_part: float, rng: random.Random) -> Program:
+def _join_parts(
+    family: Sequence[Achieved], config: CompositionConfig, rng: random.Random, is_judged: bool
+) -> Program:
     """Return a program of some of the statements of each, one program after the other."""
     kept: list[str] = []
     for parent in family:
-        share = rng.uniform(min_part, 1)
+        share = rng.uniform(config.min_part, 1)
         statements = read_statements(parent.program.source) or []
         kept += [statement for statement in statements if rng.random() < share]
+    if config.moved:
+        shape = family[0].inputs[0].shape
+        cells = _find_wrong(family) if is_judged else list(np.ndindex(shape))
+        for number, statement in enumerate(kept):
+            if cells and rng.random() < config.moved:
+                kept[number] = move_statement(statement, rng.choice(cells), shape, rng)
     return Program(join_statements(kept))
+
+
+def _find_wrong(family: Sequence[Achieved]) -> list[tuple[int, int]]:
+    """Return the cells of the first pair that the best of the parents has wrong."""
+    best = max(family, key=lambda parent: parent.quality)
+    pair, output = best.view.task.train[0], best.outputs[0]
+    if not output.shape == pair.output.shape == pair.input.shape:
+        return []
+    return [(int(row), int(col)) for row, col in np.argwhere(output != pair.output)]

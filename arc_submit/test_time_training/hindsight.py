@@ -100,7 +100,8 @@ class Hindsight:
         parents = self._take_best(self._parents, config.pool, rng)
         if config.others:
             parents += self._take_others(parents, config.others, rng)
-        made = compose(parents, config, rng, self._pool, deadline=deadline)
+        is_judged = self._config.order != "shuffled"
+        made = compose(parents, config, rng, self._pool, is_judged=is_judged, deadline=deadline)
         return [achieved for achieved in made if achieved.key not in self._seen]
 
     def _take_others(

@@ -86,6 +86,7 @@ SETTINGS: dict[str, Any] = json.loads(r"""
         "count": 0,
         "max_parents": 4,
         "min_part": 0.3,
+        "moved": 0.0,
         "pool": 64,
         "others": 0
       },

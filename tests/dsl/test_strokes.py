@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from conftest import grid
@@ -9,8 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arc_submit.dsl.generators.base import compile_program
-from arc_submit.dsl.program import build_program
-from arc_submit.dsl.strokes import Stroke, canonical_strokes, draw, read_strokes
+from arc_submit.dsl.program import build_program, build_statement
+from arc_submit.dsl.strokes import (
+    Stroke,
+    canonical_strokes,
+    draw,
+    move_statement,
+    read_strokes,
+)
 
 BLACK = np.zeros((5, 6), dtype=np.int8)
 CANVASES = [BLACK, grid("123412", "000000", "330033", "111111", "020202")]
@@ -47,6 +55,26 @@ def test_calls_draw_what_strokes_draw(strokes: list[Stroke]) -> None:
     program = compile_program(build_program([stroke.call(BLACK.shape) for stroke in strokes]))
     for canvas in CANVASES:
         assert np.array_equal(program(canvas), draw(strokes, canvas))
+
+
+@given(any_stroke(), st.tuples(st.integers(0, 4), st.integers(0, 5)), st.randoms())
+def test_a_moved_stroke_covers_the_cell_as_it_was(
+    stroke: Stroke, cell: tuple[int, int], rng: random.Random
+) -> None:
+    statement = move_statement(build_statement(stroke.call(BLACK.shape)), cell, BLACK.shape, rng)
+    (call,) = read_strokes(build_program([statement.partition(" = ")[2]]), BLACK.shape) or []
+    assert call.top <= cell[0] <= call.bottom and call.left <= cell[1] <= call.right
+    height, width = call.bottom - call.top, call.right - call.left
+    assert (height, width) == (stroke.bottom - stroke.top, stroke.right - stroke.left)
+    assert (call.slope, call.color) == (stroke.slope, stroke.color)
+
+
+@pytest.mark.parametrize(
+    "call", ["flip(img, 0)", "draw_pixel(img, (9, 9), 1)", "draw_pixel(img, (x, 1), 1)"]
+)
+def test_what_is_no_stroke_on_the_canvas_is_not_moved(call: str) -> None:
+    statement = build_statement(call)
+    assert move_statement(statement, (1, 1), BLACK.shape, random.Random(0)) == statement
 
 
 def test_strokes_that_commute_are_sorted_and_no_others() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from conftest import grid
 
@@ -38,9 +39,13 @@ def _achieved(
     return Achieved(view, _program(call), (grid(output[:3], output[3:]),), (0, quality))
 
 
-def _compose(pool: ExecutionPool, parents: list[Achieved], **settings: float) -> list[Achieved]:
+def _compose(
+    pool: ExecutionPool, parents: list[Achieved], is_judged: bool = True, **settings: float
+) -> list[Achieved]:
     config = CompositionConfig.model_validate({"count": 40, "min_part": 1, **settings})
-    return compose(parents, config, random.Random(0), pool, deadline=Deadline.never())
+    return compose(
+        parents, config, random.Random(0), pool, is_judged=is_judged, deadline=Deadline.never()
+    )
 
 
 def test_only_plain_runs_of_statements_can_be_joined() -> None:
@@ -101,3 +106,18 @@ def test_parts_of_programs_are_joined_loops_as_a_whole(pool: ExecutionPool) -> N
     assert any("for" in source for source in sources)
     for source in sources:
         assert source.count("    for obj") == source.count("        img = draw_object(img, obj)")
+
+
+def test_calls_are_moved_to_where_the_best_is_wrong(pool: ExecutionPool) -> None:
+    parents = [
+        _achieved("draw_pixel(img, (0, 0), 4)", "400000", 0.1),
+        _achieved("draw_rectangle(img, (0, 0), (0, 1), 1)", "110000", 0.3),
+    ]
+    wrong = {(0, 2), (1, 0), (1, 1), (1, 2)}
+
+    def drawn(is_judged: bool) -> set[tuple[int, int]]:
+        made = _compose(pool, parents, is_judged, moved=1)
+        return {(int(r), int(c)) for done in made for r, c in np.argwhere(done.outputs[0] == 4)}
+
+    assert drawn(is_judged=True) == wrong
+    assert drawn(is_judged=False) > wrong, "without reward, anywhere"
