@@ -1,8 +1,9 @@
 """Joining programs of the model into longer ones, for it to learn to write such.
 
 What a joined program draws is as true a lesson as what a sampled one draws, and it is longer than
-anything the model has written so far. Joined programs are only trained on: they are never
-compared with the task's outputs and never become candidates.
+anything the model has written so far. Some of its strokes may be moved, so that lessons show what
+no program has drawn. Joined programs are only trained on: they are never compared with the task's
+outputs and never become candidates.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def _choose(
 def _join_parts(
     family: Sequence[Achieved], config: CompositionConfig, rng: random.Random, is_judged: bool
 ) -> Program:
-    """Return a program of some of the statements of each, one program after the other."""
+    """Return a program of some of the statements of each, one after the other, some moved."""
     kept: list[str] = []
     for parent in family:
         share = rng.uniform(config.min_part, 1)
