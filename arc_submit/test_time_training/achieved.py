@@ -56,6 +56,17 @@ class Achieved:
             ]
         )
 
+    @cached_property
+    def wrong_cells(self) -> list[tuple[int, int]]:
+        """The cells of the first output that are not as they should be, in the view's frame.
+
+        None where the output, or the view's, has another shape than the input.
+        """
+        pair, output = self.view.task.train[0], self.outputs[0]
+        if not output.shape == pair.output.shape == pair.input.shape:
+            return []
+        return [(int(row), int(col)) for row, col in np.argwhere(output != pair.output)]
+
 
 def find_achieved(trials: Sequence[Trial]) -> dict[GridsKey, Achieved]:
     """Return the shortest program of all that do the same; those that fail on an input do nothing.

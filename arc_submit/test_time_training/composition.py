@@ -28,7 +28,7 @@ def compose(
     rng: random.Random,
     pool: ExecutionPool,
     *,
-    is_judged: bool = True,
+    is_judged: bool,
     deadline: Deadline,
 ) -> list[Achieved]:
     """Join parts of parents of one frame at random, run them, and return each outcome once.
@@ -40,7 +40,7 @@ def compose(
     made: dict[GridsKey, Achieved] = {}
     for frame in dict.fromkeys(family[0].frame for family in families):
         of_frame = [family for family in families if family[0].frame == frame]
-        joined = [_join_parts(family, config, rng, is_judged) for family in of_frame]
+        joined = [_join_parts(family, config, rng, is_judged=is_judged) for family in of_frame]
         executions = pool.run(joined, of_frame[0][0].inputs, deadline=deadline)
         for family, execution in zip(of_frame, executions, strict=True):
             outputs = execution.grids
@@ -69,27 +69,35 @@ def _choose(
 
 
 def _join_parts(
-    family: Sequence[Achieved], config: CompositionConfig, rng: random.Random, is_judged: bool
+    family: Sequence[Achieved], config: CompositionConfig, rng: random.Random, *, is_judged: bool
 ) -> Program:
-    """Return a program of some of the statements of each, one after the other, some moved."""
+    """Return a program of some of the statements of each, one program after the other."""
     kept: list[str] = []
     for parent in family:
         share = rng.uniform(config.min_part, 1)
         statements = read_statements(parent.program.source) or []
         kept += [statement for statement in statements if rng.random() < share]
     if config.moved:
-        shape = family[0].inputs[0].shape
-        cells = _find_wrong(family) if is_judged else list(np.ndindex(shape))
-        for number, statement in enumerate(kept):
-            if cells and rng.random() < config.moved:
-                kept[number] = move_statement(statement, rng.choice(cells), shape, rng)
+        kept = _move(kept, family, config.moved, rng, is_judged=is_judged)
     return Program(join_statements(kept))
 
 
-def _find_wrong(family: Sequence[Achieved]) -> list[tuple[int, int]]:
-    """Return the cells of the first pair that the best of the parents has wrong."""
-    best = max(family, key=lambda parent: parent.quality)
-    pair, output = best.view.task.train[0], best.outputs[0]
-    if not output.shape == pair.output.shape == pair.input.shape:
-        return []
-    return [(int(row), int(col)) for row, col in np.argwhere(output != pair.output)]
+def _move(
+    statements: list[str],
+    family: Sequence[Achieved],
+    share: float,
+    rng: random.Random,
+    *,
+    is_judged: bool,
+) -> list[str]:
+    """Return the statements, a share of them moved to where the best of the family is wrong."""
+    best, shape = max(family, key=lambda parent: parent.quality), family[0].inputs[0].shape
+    cells = best.wrong_cells if is_judged else list(np.ndindex(shape))
+    if not cells:
+        return statements
+    return [
+        move_statement(statement, rng.choice(cells), shape, rng)
+        if rng.random() < share
+        else statement
+        for statement in statements
+    ]

@@ -116,7 +116,8 @@ class Hindsight:
         rng.shuffle(others)
         if others and self._config.order != "shuffled":
             first = max(best, key=lambda done: done.quality)
-            others.sort(key=lambda done: np.count_nonzero(done.is_right & ~first.is_right))
+            is_wrong = ~first.is_right
+            others.sort(key=lambda done: np.count_nonzero(done.is_right & is_wrong))
         return others[-count:]
 
     def _teach(self, achieved: Sequence[Achieved], deadline: Deadline) -> list[Lesson]:
