@@ -5,7 +5,7 @@ Family and parameters after the seeds' iteration 5, which draws on one canvas of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -55,12 +55,20 @@ def generate_drawing(
     rows, cols = rng.integers(min_side, max_side + 1, 2).tolist()
     n_inputs = int(rng.integers(1, max_inputs + 1))
     canvases = [canvas(rng, (rows, cols)) for _ in range(n_inputs)]
+
+    def propose() -> list[Stroke]:
+        n_calls = int(rng.integers(min_calls, max_calls + 1))
+        return [_stroke(rng, (rows, cols), max_extent) for _ in range(n_calls)]
+
+    return draw_on(canvases, propose)
+
+
+def draw_on(canvases: Sequence[Grid], propose: Callable[[], list[Stroke]]) -> GeneratedTask:
+    """Return the task whose program draws the first proposed strokes of which any are seen."""
     strokes: list[Stroke] = []
     while not strokes:
-        n_calls = int(rng.integers(min_calls, max_calls + 1))
-        drawn = [_stroke(rng, (rows, cols), max_extent) for _ in range(n_calls)]
-        strokes = canonical_strokes(drawn, canvases)
-    program = build_program([stroke.call((rows, cols)) for stroke in strokes])
+        strokes = canonical_strokes(propose(), canvases)
+    program = build_program([stroke.call(canvases[0].shape) for stroke in strokes])
     outputs = tuple(freeze(draw(strokes, img)) for img in canvases)
     return GeneratedTask(tuple(map(freeze, canvases)), outputs, program)
 
@@ -78,22 +86,22 @@ def _small_stroke(rng: np.random.Generator, shape: Shape, max_extent: int) -> St
     """Anywhere with the same chance, in any size with the same chance."""
     height, width = (int(rng.integers(1, min(side, max_extent) + 1)) for side in shape)
     top, left = int(rng.integers(shape[0] - height + 1)), int(rng.integers(shape[1] - width + 1))
-    return Stroke(top, left, top + height - 1, left + width - 1, _color(rng))
+    return Stroke(top, left, top + height - 1, left + width - 1, random_color(rng))
 
 
 def _pixel(rng: np.random.Generator, shape: Shape) -> Stroke:
     row, col = (int(rng.integers(side)) for side in shape)
-    return Stroke(row, col, row, col, _color(rng))
+    return Stroke(row, col, row, col, random_color(rng))
 
 
 def _horizontal_line(rng: np.random.Generator, shape: Shape) -> Stroke:
     row = int(rng.integers(shape[0]))
-    return Stroke(row, 0, row, shape[1] - 1, _color(rng))
+    return Stroke(row, 0, row, shape[1] - 1, random_color(rng))
 
 
 def _vertical_line(rng: np.random.Generator, shape: Shape) -> Stroke:
     col = int(rng.integers(shape[1]))
-    return Stroke(0, col, shape[0] - 1, col, _color(rng))
+    return Stroke(0, col, shape[0] - 1, col, random_color(rng))
 
 
 def _line(rng: np.random.Generator, shape: Shape) -> Stroke:
@@ -102,7 +110,7 @@ def _line(rng: np.random.Generator, shape: Shape) -> Stroke:
     length = int(rng.integers(1, min(s for s, d in zip(shape, (down, right), strict=True) if d)))
     top = int(rng.integers(0, shape[0] - length * down))
     left = int(rng.integers(0, shape[1] - length * right))
-    return Stroke(top, left, top + length * down, left + length * right, _color(rng), slope)
+    return Stroke(top, left, top + length * down, left + length * right, random_color(rng), slope)
 
 
 def _rectangle(rng: np.random.Generator, shape: Shape) -> Stroke:
@@ -110,10 +118,11 @@ def _rectangle(rng: np.random.Generator, shape: Shape) -> Stroke:
     (top, bottom), (left, right) = (
         sorted(rng.choice(side, 2, replace=False).tolist()) for side in shape
     )
-    return Stroke(top, left, bottom, right, _color(rng))
+    return Stroke(top, left, bottom, right, random_color(rng))
 
 
-def _color(rng: np.random.Generator) -> int:
+def random_color(rng: np.random.Generator) -> int:
+    """Return any of the ten."""
     return int(rng.integers(10))
 
 

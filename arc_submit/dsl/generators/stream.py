@@ -11,6 +11,7 @@ import numpy as np
 from arc_submit.dsl.generators.base import GeneratedTask
 from arc_submit.dsl.generators.drawing import generate_drawing, noise_canvas, object_canvas
 from arc_submit.dsl.generators.objects import generate_object_task
+from arc_submit.dsl.generators.stripes import generate_stripes, striped_canvas
 from arc_submit.dsl.generators.transforms import generate_transform
 from arc_submit.errors import ConfigError
 from arc_submit.seeds import derive_seed
@@ -19,6 +20,8 @@ FAMILIES: Mapping[str, Callable[..., GeneratedTask]] = {
     "drawing": generate_drawing,
     "drawing-on-noise": partial(generate_drawing, canvas=noise_canvas),
     "drawing-on-objects": partial(generate_drawing, canvas=object_canvas),
+    "stripes": generate_stripes,
+    "stripes-on-stripes": partial(generate_stripes, canvas=striped_canvas),
     "transform": generate_transform,
     "object": generate_object_task,
 }
