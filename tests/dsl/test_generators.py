@@ -69,6 +69,23 @@ def test_difficulty_bounds_how_large_strokes_are() -> None:
     )
 
 
+def test_stripes_all_lie_in_one_direction() -> None:
+    for index in range(100):
+        task = generate_task("stripes", seed=2, index=index, difficulty={"max_calls": 3})
+        rows, cols = task.inputs[0].shape
+        strokes = read_strokes(task.program, (rows, cols))
+        assert strokes is not None and len(strokes) <= 3
+        stands = {(s.top, s.bottom) == (0, rows - 1) for s in strokes}
+        lies = {(s.left, s.right) == (0, cols - 1) for s in strokes}
+        assert stands == {True} or lies == {True}
+
+
+def test_stripes_beside_stripes_are_not_all_that_is_seen() -> None:
+    tasks = [generate_task("stripes-on-stripes", seed=2, index=index) for index in range(100)]
+    assert sum(len(np.unique(task.inputs[0])) > 1 for task in tasks) > 90
+    assert all(task.program.count("draw_") <= 5 for task in tasks)
+
+
 def test_difficulty_bounds_sides_and_objects() -> None:
     difficulty = {"max_objects": 3, "min_side": 6, "max_side": 8}
     for index in range(100):
