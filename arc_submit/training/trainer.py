@@ -17,10 +17,16 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
+from arc_submit.config import ModelConfig
 from arc_submit.errors import ConfigError
 from arc_submit.models.loading import LanguageModel, has_bfloat16
 from arc_submit.models.saving import write_model
-from arc_submit.models.settings import ModelSettings, write_settings
+from arc_submit.models.settings import (
+    ModelSettings,
+    model_folder,
+    read_settings,
+    write_settings,
+)
 from arc_submit.seeds import derive_seed
 from arc_submit.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from arc_submit.training.log import CsvLog
@@ -99,6 +105,7 @@ class _Training:
 
     def __init__(self, recipe: Recipe, folder: Path, options: TrainingOptions) -> None:
         self._recipe, self._folder = recipe, folder
+        self._settings = _settings(recipe)
         self._accelerator = Accelerator(
             cpu=not torch.cuda.is_available(), mixed_precision=_precision(recipe)
         )
@@ -206,10 +213,6 @@ class _Training:
             device=self._accelerator.device,
         )
 
-    @property
-    def _settings(self) -> ModelSettings:
-        return ModelSettings(self._recipe.prompt, self._recipe.grid_encoder)
-
     # ---- files
 
     @property
@@ -243,6 +246,14 @@ class _Training:
             write_provenance(folder, self._recipe, steps=self._progress.step, loss=mean_loss)
         self._accelerator.wait_for_everyone()
         return folder
+
+
+def _settings(recipe: Recipe) -> ModelSettings:
+    """Return how the trained model is asked: as in training, its other settings as they were."""
+    if recipe.model is None:
+        return ModelSettings(recipe.prompt, recipe.grid_encoder)
+    asked = ModelConfig(path=recipe.model, prompt=recipe.prompt, grid_encoder=recipe.grid_encoder)
+    return read_settings(model_folder(asked), asked)
 
 
 def _precision(recipe: Recipe) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +133,17 @@ def test_an_adapter_is_trained_continued_and_merged(
     after = load_file(merged_folder / "model.safetensors")
     assert merged.settings.grid_encoder == tiny_recipe.grid_encoder
     assert any(not base[name].equal(after[name]) for name in base)
+
+
+def test_a_model_trained_further_keeps_the_length_of_its_prompts(
+    tiny_recipe: Recipe, tiny_model: Path, tmp_path: Path
+) -> None:
+    start = tmp_path / "start"
+    shutil.copytree(tiny_model, start)
+    settings = json.loads((start / "arc_submit.json").read_text())
+    (start / "arc_submit.json").write_text(json.dumps({**settings, "max_prompt": 99}))
+    folder, _ = _train(_change(tiny_recipe, shape=None, model=str(start)), tmp_path / "further")
+    assert json.loads((folder / "arc_submit.json").read_text())["max_prompt"] == 99
 
 
 def test_a_folder_without_an_adapter_is_named(
