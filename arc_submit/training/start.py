@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,15 @@ from transformers.utils import logging as transformers_logging
 from arc_submit.config import LoraConfig, ModelConfig
 from arc_submit.errors import ModelError
 from arc_submit.models.attention import set_cpu_attention
-from arc_submit.models.loading import load_model
+from arc_submit.models.loading import LanguageModel, load_model
 from arc_submit.models.saving import write_model
-from arc_submit.models.settings import read_settings
+from arc_submit.models.settings import ModelSettings, read_settings
 from arc_submit.models.tokenizer import build_tokenizer
 from arc_submit.training.recipe import Recipe, ShapeConfig
 
 
-def build_start(recipe: Recipe, device: str) -> tuple[Any, Any, int]:
-    """Return the model to train, in float32 on the device, its tokenizer and its context.
+def build_start(recipe: Recipe, device: str) -> LanguageModel:
+    """Return the model to train, in float32, in training mode, asked as the recipe says.
 
     Raises:
         ModelError: if the recipe's model or adapter cannot be loaded.
@@ -39,9 +40,18 @@ def build_start(recipe: Recipe, device: str) -> tuple[Any, Any, int]:
         model.to(device)
         if device == "cpu":
             set_cpu_attention(model)
-        return model, tokenizer, recipe.shape.max_context
+        settings = ModelSettings(recipe.prompt, recipe.grid_encoder)
+        return LanguageModel(
+            model, tokenizer, settings, recipe.shape.max_context, torch.device(device)
+        )
     assert recipe.model is not None, "the recipe's own check"
-    loaded = load_model(ModelConfig(path=recipe.model, dtype="float32"), device)
+    config = ModelConfig(
+        path=recipe.model,
+        dtype="float32",
+        prompt=recipe.prompt,
+        grid_encoder=recipe.grid_encoder,
+    )
+    loaded = load_model(config, device)
     model = loaded.model
     if recipe.adapter is None:
         model.requires_grad_(True)
@@ -52,7 +62,7 @@ def build_start(recipe: Recipe, device: str) -> tuple[Any, Any, int]:
             if start is None
             else load_adapter(model, Path(start), is_trainable=True)
         )
-    return model.train(), loaded.tokenizer, loaded.max_context
+    return replace(loaded, model=model.train())
 
 
 def build_model(shape: ShapeConfig, tokenizer: Any) -> LlamaForCausalLM:

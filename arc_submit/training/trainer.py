@@ -17,16 +17,10 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
-from arc_submit.config import ModelConfig
 from arc_submit.errors import ConfigError
 from arc_submit.models.loading import LanguageModel, has_bfloat16
 from arc_submit.models.saving import write_model
-from arc_submit.models.settings import (
-    ModelSettings,
-    model_folder,
-    read_settings,
-    write_settings,
-)
+from arc_submit.models.settings import write_settings
 from arc_submit.seeds import derive_seed
 from arc_submit.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from arc_submit.training.log import CsvLog
@@ -105,18 +99,18 @@ class _Training:
 
     def __init__(self, recipe: Recipe, folder: Path, options: TrainingOptions) -> None:
         self._recipe, self._folder = recipe, folder
-        self._settings = _settings(recipe)
         self._accelerator = Accelerator(
             cpu=not torch.cuda.is_available(), mixed_precision=_precision(recipe)
         )
         device = _device_name(self._accelerator.device)
-        self._model, self._tokenizer, context = build_start(recipe, device)
+        start = build_start(recipe, device)
+        self._model, self._tokenizer, self._settings = start.model, start.tokenizer, start.settings
         self.kind = "adapter" if recipe.adapter else "model"
         causal = self._model.get_base_model() if recipe.adapter else self._model
         if recipe.gradient_checkpointing:
             causal.gradient_checkpointing_enable({"use_reentrant": False})
             causal.enable_input_require_grads()
-        self._max_length = min(recipe.max_length or context, context)
+        self._max_length = min(recipe.max_length or start.max_context, start.max_context)
         self._mixture = Mixture(
             recipe.sources, recipe, self._tokenizer, seed=recipe.seed, max_length=self._max_length
         )
@@ -246,14 +240,6 @@ class _Training:
             write_provenance(folder, self._recipe, steps=self._progress.step, loss=mean_loss)
         self._accelerator.wait_for_everyone()
         return folder
-
-
-def _settings(recipe: Recipe) -> ModelSettings:
-    """Return how the trained model is asked: as in training, its other settings as they were."""
-    if recipe.model is None:
-        return ModelSettings(recipe.prompt, recipe.grid_encoder)
-    asked = ModelConfig(path=recipe.model, prompt=recipe.prompt, grid_encoder=recipe.grid_encoder)
-    return read_settings(model_folder(asked), asked)
 
 
 def _precision(recipe: Recipe) -> str:

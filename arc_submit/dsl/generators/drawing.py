@@ -12,10 +12,10 @@ import numpy as np
 from arc_submit.arc.grid import MAX_SIDE, Grid, freeze
 from arc_submit.dsl.generators import scenes
 from arc_submit.dsl.generators.base import GeneratedTask
+from arc_submit.dsl.generators.scenes import Shape
 from arc_submit.dsl.program import build_program
 from arc_submit.dsl.strokes import Stroke, canonical_strokes, draw
 
-Shape = tuple[int, int]
 Canvas = Callable[[np.random.Generator, Shape], Grid]
 
 

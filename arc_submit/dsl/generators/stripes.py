@@ -11,11 +11,10 @@ import numpy as np
 from arc_submit.arc.grid import Grid
 from arc_submit.dsl.generators.base import GeneratedTask
 from arc_submit.dsl.generators.drawing import Canvas, draw_on, random_color, solid_canvas
+from arc_submit.dsl.generators.scenes import Shape
 from arc_submit.dsl.strokes import Stroke, draw
 
 _MOST_ON_CANVAS = 8
-
-Shape = tuple[int, int]
 
 
 def striped_canvas(rng: np.random.Generator, shape: Shape) -> Grid:
