@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
@@ -55,6 +57,10 @@ class Trainer(Protocol):
 
     def fit(self, examples: Sequence[TrainingExample], *, deadline: Deadline) -> object:
         """Learn from the examples, in order, until the deadline."""
+        ...
+
+    def switched_off(self) -> AbstractContextManager[None]:
+        """Within it, the model answers as before training."""
         ...
 
 
@@ -159,12 +165,16 @@ def _sample(
 ) -> list[Completion]:
     if not prompts:
         return []
-    return tools.sampler.sample(
-        prompts,
-        sampling_params(config, temperature_factor=factor),
-        seed=derive_seed(config.seed, prompts[0].view.task.task_id, round_index),
-        deadline=deadline,
-    )
+    params = sampling_params(config, temperature_factor=factor)
+    seed = derive_seed(config.seed, prompts[0].view.task.task_id, round_index)
+    n_base = int(len(prompts) * config.test_time_training.base_views) if round_index else 0
+    n_trained = len(prompts) - n_base
+    sample = partial(tools.sampler.sample, params=params, deadline=deadline)
+    completions = sample(prompts[:n_trained], seed=seed)
+    if n_base:
+        with tools.trainer.switched_off():
+            completions += sample(prompts[n_trained:], seed=derive_seed(seed, "base"))
+    return completions
 
 
 def _is_too_much(prompts: Sequence[Prompt], trials: Sequence[Trial], prompter: Prompter) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 from conftest import grid
 
 from arc_submit.arc.task import Task
 from arc_submit.clock import Clock, Deadline, ManualClock, MonotonicClock
-from arc_submit.config import ExecutionConfig, RunConfig
+from arc_submit.config import AugmentationConfig, ExecutionConfig, RunConfig
 from arc_submit.config_file import build_config
 from arc_submit.execution.pool import ExecutionPool
 from arc_submit.pipeline import Tools, solve_task
@@ -29,12 +30,19 @@ class RecordingTrainer:
     def __init__(self) -> None:
         self.resets: list[int] = []
         self.examples: list[list[TrainingExample]] = []
+        self.is_off = False
 
     def reset(self, *, seed: int) -> None:
         self.resets.append(seed)
 
     def fit(self, examples: Sequence[TrainingExample], *, deadline: Deadline) -> None:
         self.examples.append(list(examples))
+
+    @contextmanager
+    def switched_off(self) -> Iterator[None]:
+        self.is_off = True
+        yield
+        self.is_off = False
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +113,22 @@ def test_what_was_drawn_is_learned_before_the_next_round(
     assert len(trainer.resets) == 1
     assert [[example.answer for example in taught] for taught in trainer.examples] == [[WRONG]]
     assert "output 2x3 bg 0\nr0-0 3@0-0\nr1-1 1@0-0 2@1-1" in trainer.examples[0][0].prompt
+
+
+def test_some_views_are_answered_as_before_training(pool: ExecutionPool, flip_task: Task) -> None:
+    trainer = RecordingTrainer()
+    was_off: list[bool] = []
+
+    def script(prompt: Prompt, draw: object) -> str:
+        was_off.append(trainer.is_off)
+        return f"def task(img):\n    img = tile(img, (1, {len(was_off) + 1}))\n    return img"
+
+    config = _config(1, base_views=0.4).model_copy(
+        update={"augmentation": AugmentationConfig(views=5)}
+    )
+    solve_task(flip_task, _tools(pool, script, trainer=trainer), config, Deadline.never())
+    draws = config.sampling.draws[0].count
+    assert was_off == draws * 5 * [False] + draws * 3 * [False] + draws * 2 * [True]
 
 
 def test_a_model_that_repeats_itself_is_heated_and_then_given_up(

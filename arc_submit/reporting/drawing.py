@@ -6,6 +6,7 @@ A measurement: every program counts, and only the train pairs are looked at.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -109,6 +110,10 @@ class FrozenTrainer:
 
     def fit(self, examples: Sequence[TrainingExample], *, deadline: Deadline) -> None:
         """Do nothing."""
+
+    def switched_off(self) -> AbstractContextManager[None]:
+        """Change nothing."""
+        return nullcontext()
 
 
 def freeze_model(tools: Tools) -> Tools:

@@ -39,6 +39,7 @@ class PeftLayers:
 
     def settle(self) -> None:
         """From here on it computes with the adapter as it is, for sampling."""
+        self._tuner.enable_adapter_layers()
 
 
 class StackedLayers(PeftLayers):

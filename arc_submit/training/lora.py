@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -90,6 +90,18 @@ class LoraTrainer:
         if losses:
             self.version = next(self._versions)
         return FitStats(len(losses), sum(losses) / len(losses) if losses else 0.0)
+
+    @contextmanager
+    def switched_off(self) -> Iterator[None]:
+        """Within it, the model answers as its base does."""
+        version, self.version = self.version, 0
+        self._layers.switch_off()
+        try:
+            yield
+        finally:
+            self.version = version
+            if version:
+                self._layers.settle()
 
     def _build_optimizer(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(

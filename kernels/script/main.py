@@ -74,6 +74,7 @@ SETTINGS: dict[str, Any] = json.loads(r"""
     },
     "test_time_training": {
       "max_rounds": 1,
+      "base_views": 0.0,
       "novelty": "new",
       "order": "ascending",
       "max_examples": 16,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from arc_submit.arc.task import Task
 from arc_submit.clock import Deadline, MonotonicClock
@@ -35,6 +36,9 @@ class NoTrainer:
 
     def fit(self, examples: Sequence[TrainingExample], *, deadline: Deadline) -> None:
         time.sleep(max(0.0, min(0.05, deadline.remaining_s)))
+
+    def switched_off(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 class ChaosSolver(PipelineSolver):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,9 @@ class RecordingTrainer:
 
     def fit(self, examples: Sequence[TrainingExample], *, deadline: Deadline) -> None:
         self.calls.append("fit")
+
+    def switched_off(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 @pytest.fixture(scope="module")

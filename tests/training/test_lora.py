@@ -48,6 +48,23 @@ def test_an_adapter_learns_and_a_reset_forgets(model: LanguageModel) -> None:
     assert again == losses
 
 
+@pytest.mark.parametrize("use_dora", [False, True])
+def test_switched_off_it_answers_as_its_base(model: LanguageModel, use_dora: bool) -> None:
+    config = {"learning_rate": 0.003, "lora": {"use_dora": use_dora}}
+    trainer = LoraTrainer(model, TestTimeTrainingConfig.model_validate(config))
+    trainer.reset(seed=1)
+    before = _logits(model)
+    with trainer.switched_off():
+        pass
+    assert torch.equal(_logits(model), before)
+    trainer.fit(EXAMPLES, deadline=Deadline.never())
+    trained, version = _logits(model), trainer.version
+    with trainer.switched_off():
+        assert torch.equal(_logits(model), before) and trainer.version == 0
+    assert torch.equal(_logits(model), trained) and trainer.version == version
+    assert not torch.equal(trained, before)
+
+
 def test_epochs_rates_and_optimizer_are_as_configured(model: LanguageModel) -> None:
     settings = {"batch_size": 1, "epochs": 3, "warmup": 0.5, "schedule": "linear"}
     config = TestTimeTrainingConfig.model_validate({**settings, "keep_optimizer": False})
