@@ -31,6 +31,9 @@ def test_greedy_agrees_token_by_token_through_adapters_and_back(bench: Bench) ->
     bench.train("rotate(img, 1)")
     second = [c.text for c in bench.compare()]
     assert before != first != second
+    with bench.trainer.switched_off():
+        assert [c.text for c in bench.compare()] == before
+    assert [c.text for c in bench.compare()] == second
     bench.trainer.reset(seed=1)
     assert [c.text for c in bench.compare()] == before
     assert bench.engine.pid == pid, "no adapter takes a new engine"
