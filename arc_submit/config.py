@@ -213,7 +213,7 @@ class TestTimeTrainingConfig(_Part):
     max_rounds: Annotated[int, Field(ge=0)] = 1
     """Rounds of training and sampling after the first sampling; 0 only samples."""
     base_views: Annotated[float, Field(ge=0, lt=1)] = 0
-    """Share of the views that the model answers as before training, in every round."""
+    """Share of the views that the model answers as before training, after the first round."""
     novelty: Literal["new", "all"] = "new"
     """Train on outputs that no earlier round made, or on all of a round."""
     order: Literal["ascending", "descending", "shuffled"] = "ascending"

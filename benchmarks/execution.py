@@ -23,9 +23,9 @@ from arc_submit.config import AugmentationConfig, ExecutionConfig, RunConfig
 from arc_submit.dsl.generators import generate_task
 from arc_submit.execution.pool import ExecutionPool
 from arc_submit.models.loading import pick_device
-from arc_submit.pipeline import build_tools
 from arc_submit.prompting import extract_program
 from arc_submit.seeds import derive_seed
+from arc_submit.solver import build_tools
 from arc_submit.types import Execution, Failure, Program, SamplingParams
 
 _SEED = 11

@@ -20,9 +20,9 @@ from arc_submit.arc.task import Task
 from arc_submit.clock import Deadline
 from arc_submit.config_file import build_config
 from arc_submit.models.loading import pick_device
-from arc_submit.pipeline import build_tools
 from arc_submit.presets import get_preset
 from arc_submit.reporting.drawing import DrawRecord, draw_canvas
+from arc_submit.solver import build_tools
 
 _PATIENCE = 5.0
 """How many times our time the baseline may take."""

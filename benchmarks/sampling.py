@@ -26,11 +26,11 @@ from arc_submit.clock import Deadline
 from arc_submit.config import BUNDLED_MODEL, RunConfig
 from arc_submit.config_file import build_config
 from arc_submit.models.loading import LanguageModel, load_model, pick_device
-from arc_submit.pipeline import build_prompter, build_tools
 from arc_submit.presets import get_preset
 from arc_submit.reporting.drawing import DrawnRound, draw_canvas
 from arc_submit.sampling import Sampler
 from arc_submit.sampling.transformers import TransformersSampler
+from arc_submit.solver import build_prompter, build_tools
 from arc_submit.training.lora import LoraTrainer
 from arc_submit.types import Prompt, SamplingParams, TrainingExample
 

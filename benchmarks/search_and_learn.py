@@ -25,8 +25,9 @@ from arc_submit.clock import Deadline
 from arc_submit.config import RunConfig
 from arc_submit.config_file import load_config
 from arc_submit.models.loading import pick_device
-from arc_submit.pipeline import Tools, build_tools, solve_task
+from arc_submit.pipeline import Tools, solve_task
 from arc_submit.reporting.drawing import freeze_model
+from arc_submit.solver import build_tools
 from arc_submit.types import Round, TaskResult
 
 TASKS = Path(__file__).with_name("expressible.json")

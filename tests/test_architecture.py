@@ -16,7 +16,7 @@ ROWS = [
     {"augmentation", "prompting", "execution", "dsl"},
     {"sampling", "training", "models"},
     {"test_time_training", "voting", "submission"},
-    {"pipeline"},
+    {"pipeline", "solver"},
     {"runtime"},
     {"kaggle", "reporting"},
     {"cli"},

@@ -16,11 +16,12 @@ from arc_submit.clock import Deadline, MonotonicClock
 from arc_submit.config import RunConfig
 from arc_submit.config_file import load_config
 from arc_submit.errors import ConfigError, DataError
-from arc_submit.pipeline import Tools, build_tools
+from arc_submit.pipeline import Tools
 from arc_submit.presets import get_preset
 from arc_submit.reporting.drawing import DrawnRound, DrawRecord, draw_canvas, freeze_model
 from arc_submit.reporting.pictures import load_canvas, plot_rounds
 from arc_submit.reporting.tables import draw_table, percent
+from arc_submit.solver import build_tools
 from arc_submit.types import StopReason
 
 _DEFAULT_PRESET = "small-rounds"

@@ -13,11 +13,11 @@ from arc_submit.cli.output import print_rows, progress_bar, write_figures
 from arc_submit.config import ExecutionConfig
 from arc_submit.config_file import load_config
 from arc_submit.execution.pool import ExecutionPool
-from arc_submit.pipeline import build_prompter, build_tools
 from arc_submit.reporting.evaluation import measure_programs
 from arc_submit.reporting.plots import plot_loss
 from arc_submit.reporting.tables import percent
 from arc_submit.seeds import derive_seed
+from arc_submit.solver import build_prompter, build_tools
 from arc_submit.types import SamplingParams
 
 if TYPE_CHECKING:

@@ -52,7 +52,7 @@ from arc_submit.runtime.scheduler import Rules, Scheduler
 from arc_submit.runtime.worker import Beat, Job, OutOfMemory, Ready, WorkerSpec, error_result
 from arc_submit.types import StopReason, TaskResult
 
-DEFAULT_SOLVER = "arc_submit.pipeline:build_solver"
+DEFAULT_SOLVER = "arc_submit.solver:build_solver"
 
 _MAX_GRACE_S = 2.0
 _MAX_PATIENCE_S = 1.0

@@ -14,10 +14,11 @@ from arc_submit.arc.task import Task
 from arc_submit.clock import Deadline, MonotonicClock
 from arc_submit.config import RunConfig
 from arc_submit.execution.pool import ExecutionPool
-from arc_submit.pipeline import PipelineSolver, Tools
+from arc_submit.pipeline import Tools
 from arc_submit.prompting import Prompter, build_encoder, get_template
 from arc_submit.sampling import ScriptedSampler
 from arc_submit.sampling.base import Draw
+from arc_submit.solver import PipelineSolver
 from arc_submit.types import Profile, Prompt, TaskResult, TrainingExample
 
 PROGRAMS = (

@@ -17,11 +17,12 @@ from arc_submit.clock import Deadline, ManualClock, MonotonicClock
 from arc_submit.config import AugmentationConfig, ExecutionConfig, RunConfig
 from arc_submit.config_file import build_config
 from arc_submit.execution.pool import ExecutionPool
-from arc_submit.pipeline import Tools, build_tools
+from arc_submit.pipeline import Tools
 from arc_submit.prompting import Prompter, build_encoder, get_template
 from arc_submit.reporting.drawing import DrawnRound, draw_canvas, freeze_model
 from arc_submit.sampling import ScriptedSampler
 from arc_submit.sampling.base import Draw
+from arc_submit.solver import build_tools
 from arc_submit.types import Prompt, SamplingParams, StopReason, TrainingExample
 
 TASK = build_canvas_task("corners", grid("12", "34"))

@@ -15,12 +15,12 @@ from arc_submit.clock import Deadline
 from arc_submit.config import AugmentationConfig, RunConfig
 from arc_submit.config_file import build_config
 from arc_submit.models.loading import LanguageModel, load_model
-from arc_submit.pipeline import build_prompter
 from arc_submit.sampling import Sampler
 from arc_submit.sampling.transformers import TransformersSampler
 from arc_submit.sampling.vllm.handle import VllmEngine
 from arc_submit.sampling.vllm.sampler import VllmSampler
 from arc_submit.sampling.vllm.settings import plan_engine
+from arc_submit.solver import build_prompter
 from arc_submit.training.lora import LoraTrainer
 from arc_submit.types import Completion, Prompt, SamplingParams, TrainingExample
 
