@@ -9,23 +9,27 @@ from arc_submit.types import Profile
 _QUICK_PART, _SMALL_PART = 4, 2
 
 
+def is_quick(config: RunConfig, visit: int) -> bool:
+    """Return whether a visit does only a little: the first one of a run in passes."""
+    return visit == 0 and not config.runtime.deterministic
+
+
 def plan_visit(config: RunConfig, visit: int, profile: Profile) -> RunConfig:
     """Return the configuration of one visit.
 
-    The first visit of a run in passes only samples a quarter of the views, so that each task has
-    an answer early. Later ones draw anew. The small profile has half the views and half the
-    batch, and does not train.
+    A quick visit only samples a quarter of the views, so that each task has an answer early. Later
+    ones draw anew. The small profile has half the views and half the batch, and does not train.
 
     Args:
         visit: how many visits to the task there were before.
         profile: see :class:`~arc_submit.types.Profile`.
     """
     is_small = profile is Profile.SMALL
-    is_quick = visit == 0 and not config.runtime.deterministic
     augmentation, sampling = config.augmentation, config.sampling
     training = config.test_time_training
-    if is_quick or is_small:
-        views = max(1, augmentation.views // (_QUICK_PART if is_quick else _SMALL_PART))
+    if is_quick(config, visit) or is_small:
+        part = _QUICK_PART if is_quick(config, visit) else _SMALL_PART
+        views = max(1, augmentation.views // part)
         augmentation = augmentation.model_copy(update={"views": views})
         training = training.model_copy(update={"max_rounds": 0})
     if is_small:

@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 import pytest
 from conftest import grid
+from scripted import RecordingTrainer, build_tools
 
 from arc_submit.arc.task import Task
-from arc_submit.clock import Clock, Deadline, ManualClock, MonotonicClock
+from arc_submit.clock import Deadline, ManualClock
 from arc_submit.config import AugmentationConfig, ExecutionConfig, RunConfig
 from arc_submit.config_file import build_config
 from arc_submit.execution.pool import ExecutionPool
-from arc_submit.pipeline import Tools, solve_task
-from arc_submit.prompting import Prompter, build_encoder, get_template
-from arc_submit.sampling import ScriptedSampler
-from arc_submit.sampling.scripted import Script
-from arc_submit.types import Prompt, Round, StopReason, TrainingExample
+from arc_submit.pipeline import solve_task
+from arc_submit.types import Prompt, Round, StopReason
 
 RIGHT = "def task(img):\n    img = flip(img, 1)\n    return img"
 WRONG = "def task(img):\n    img = flip(img, 0)\n    return img"
 NO_AUGMENTATION = {"views": 1}
-
-
-class RecordingTrainer:
-    """Remembers what it was given."""
-
-    def __init__(self) -> None:
-        self.resets: list[int] = []
-        self.examples: list[list[TrainingExample]] = []
-        self.is_off = False
-
-    def reset(self, *, seed: int) -> None:
-        self.resets.append(seed)
-
-    def fit(self, examples: Sequence[TrainingExample], *, deadline: Deadline) -> None:
-        self.examples.append(list(examples))
-
-    @contextmanager
-    def switched_off(self) -> Iterator[None]:
-        self.is_off = True
-        yield
-        self.is_off = False
 
 
 @pytest.fixture(scope="module")
@@ -64,26 +40,8 @@ def _config(max_rounds: int = 2, **training: object) -> RunConfig:
     return build_config(values, source="test")
 
 
-def _tools(
-    pool: ExecutionPool,
-    script: Script,
-    *,
-    trainer: RecordingTrainer | None = None,
-    max_tokens: int = 10**6,
-    clock: Clock | None = None,
-) -> Tools:
-    prompter = Prompter(get_template("code-from-examples"), build_encoder("runs"), len, max_tokens)
-    return Tools(
-        prompter=prompter,
-        sampler=ScriptedSampler(script),
-        trainer=trainer or RecordingTrainer(),
-        pool=pool,
-        clock=clock or MonotonicClock(),
-    )
-
-
 def test_a_program_that_fits_ends_the_search(pool: ExecutionPool, flip_task: Task) -> None:
-    tools = _tools(pool, lambda prompt, draw: RIGHT)
+    tools = build_tools(pool, lambda prompt, draw: RIGHT)
     result = solve_task(flip_task, tools, _config(), Deadline.never())
     assert result.stop_reason is StopReason.SOLVED and result.rounds == 1
     assert result.fits and result.program == RIGHT
@@ -95,7 +53,7 @@ def test_answers_come_back_from_every_view(pool: ExecutionPool, flip_task: Task)
     """In a view turned by a quarter the other flip is right."""
     values = {"augmentation": {"views": 8}, "test_time_training": {"max_rounds": 0}}
     config = build_config(values, source="test")
-    tools = _tools(pool, lambda prompt, draw: RIGHT if draw.seed % 2 else WRONG)
+    tools = build_tools(pool, lambda prompt, draw: RIGHT if draw.seed % 2 else WRONG)
     result = solve_task(flip_task, tools, config, Deadline.never())
     attempt = result.attempts[0].attempt_1
     assert attempt is not None and attempt.tolist() == grid("987").tolist()
@@ -105,7 +63,7 @@ def test_what_was_drawn_is_learned_before_the_next_round(
     pool: ExecutionPool, flip_task: Task
 ) -> None:
     trainer = RecordingTrainer()
-    tools = _tools(
+    tools = build_tools(
         pool, lambda prompt, draw: RIGHT if len(trainer.examples) == 1 else WRONG, trainer=trainer
     )
     result = solve_task(flip_task, tools, _config(), Deadline.never())
@@ -126,7 +84,7 @@ def test_some_views_are_answered_as_before_training(pool: ExecutionPool, flip_ta
     config = _config(1, base_views=0.4).model_copy(
         update={"augmentation": AugmentationConfig(views=5)}
     )
-    solve_task(flip_task, _tools(pool, script, trainer=trainer), config, Deadline.never())
+    solve_task(flip_task, build_tools(pool, script, trainer=trainer), config, Deadline.never())
     draws = config.sampling.draws[0].count
     assert was_off == draws * 5 * [False] + draws * 3 * [False] + draws * 2 * [True]
 
@@ -137,7 +95,7 @@ def test_a_model_that_repeats_itself_is_heated_and_then_given_up(
     rounds: list[Round] = []
     result = solve_task(
         flip_task,
-        _tools(pool, lambda prompt, draw: WRONG),
+        build_tools(pool, lambda prompt, draw: WRONG),
         _config(50),
         Deadline.never(),
         on_round=rounds.append,
@@ -151,7 +109,7 @@ def test_a_model_that_repeats_itself_is_heated_and_then_given_up(
 
 
 def test_a_model_that_writes_no_programs_is_given_up(pool: ExecutionPool, flip_task: Task) -> None:
-    tools = _tools(pool, lambda prompt, draw: "flip it!")
+    tools = build_tools(pool, lambda prompt, draw: "flip it!")
     result = solve_task(flip_task, tools, _config(50), Deadline.never())
     assert result.stop_reason is StopReason.NOTHING_TO_LEARN
     assert not result.is_answered and 3 < result.rounds < 20
@@ -163,7 +121,7 @@ def test_the_adapter_is_reset_as_configured(
 ) -> None:
     trainer = RecordingTrainer()
     config = _config(1, reset=reset)
-    tools = _tools(pool, lambda prompt, draw: WRONG, trainer=trainer)
+    tools = build_tools(pool, lambda prompt, draw: WRONG, trainer=trainer)
     solve_task(flip_task, tools, config, Deadline.never())
     assert len(trainer.resets) == len(set(trainer.resets)) == resets
 
@@ -174,7 +132,7 @@ def test_the_rounds_are_bounded(pool: ExecutionPool, flip_task: Task) -> None:
         return f"def task(img):\n    img = tile(img, (1, {len(counter)}))\n    return img"
 
     counter: list[int] = []
-    result = solve_task(flip_task, _tools(pool, script), _config(1), Deadline.never())
+    result = solve_task(flip_task, build_tools(pool, script), _config(1), Deadline.never())
     assert result.stop_reason is StopReason.MAX_ROUNDS and result.rounds == 2
 
 
@@ -182,14 +140,17 @@ def test_text_that_is_no_program_is_counted_as_unanswered(
     pool: ExecutionPool, flip_task: Task
 ) -> None:
     result = solve_task(
-        flip_task, _tools(pool, lambda prompt, draw: "I am not sure"), _config(0), Deadline.never()
+        flip_task,
+        build_tools(pool, lambda prompt, draw: "I am not sure"),
+        _config(0),
+        Deadline.never(),
     )
     assert not result.is_answered and result.program == ""
     assert result.tallies[0].unanswered == 2 and result.tallies[0].votes == ()
 
 
 def test_a_task_too_long_for_the_context_says_so(pool: ExecutionPool, flip_task: Task) -> None:
-    tools = _tools(pool, lambda prompt, draw: RIGHT, max_tokens=5)
+    tools = build_tools(pool, lambda prompt, draw: RIGHT, max_tokens=5)
     result = solve_task(flip_task, tools, _config(), Deadline.never())
     assert result.stop_reason is StopReason.TOO_LONG and not result.is_answered
 
@@ -203,7 +164,7 @@ def test_prompts_that_come_to_nothing_are_asked_again_shorter(
         lengths.append(len(prompt.text))
         return RIGHT if len(prompt.text) < 100 else "I am not sure"
 
-    tools = _tools(pool, script, max_tokens=250)
+    tools = build_tools(pool, script, max_tokens=250)
     result = solve_task(flip_task, tools, _config(0), Deadline.never())
     assert result.stop_reason is StopReason.SOLVED and result.rounds == 2
     assert lengths[0] > 125 >= lengths[-1], "no round is lost by it"
@@ -216,7 +177,7 @@ def test_no_round_is_started_that_would_not_fit(pool: ExecutionPool, flip_task: 
         clock.advance(3)
         return WRONG
 
-    tools = _tools(pool, script, clock=clock)
+    tools = build_tools(pool, script, clock=clock)
     result = solve_task(flip_task, tools, _config(), Deadline.after(10, clock))
     assert result.stop_reason is StopReason.DEADLINE and result.rounds == 1
     assert result.seconds == 6

@@ -1,0 +1,55 @@
+"""What a worker's solver makes of one visit after another, with a scripted model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from scripted import build_tools
+
+from arc_submit.arc.task import Task
+from arc_submit.clock import Deadline
+from arc_submit.config import ExecutionConfig
+from arc_submit.config_file import build_config
+from arc_submit.execution.pool import ExecutionPool
+from arc_submit.pipeline import Tools
+from arc_submit.solver import PipelineSolver
+from arc_submit.types import Profile, StopReason
+
+WRONG = "def task(img):\n    return img"
+
+
+@pytest.fixture
+def tools() -> Iterator[Tools]:
+    with ExecutionPool(ExecutionConfig()) as pool:
+        yield build_tools(pool, lambda prompt, draw: WRONG)
+
+
+@pytest.mark.parametrize("max_rounds", [0, 1], ids=["search only", "with training"])
+@pytest.mark.parametrize(
+    ("runtime", "profile", "reasons"),
+    [
+        ({}, Profile.FULL, [StopReason.PAUSED, StopReason.MAX_ROUNDS]),
+        ({}, Profile.SMALL, [StopReason.MAX_ROUNDS, StopReason.MAX_ROUNDS]),
+        ({"deterministic": True}, Profile.FULL, [StopReason.MAX_ROUNDS]),
+    ],
+    ids=["in passes", "small", "deterministic"],
+)
+def test_a_quick_visit_is_only_a_pause(
+    tools: Tools,
+    flip_task: Task,
+    max_rounds: int,
+    runtime: dict[str, Any],
+    profile: Profile,
+    reasons: list[StopReason],
+) -> None:
+    """Otherwise the views that it left out are never sampled."""
+    values = {"test_time_training": {"max_rounds": max_rounds}, "runtime": runtime}
+    config = build_config(values, source="test")
+    solver = PipelineSolver(config, {profile: tools})
+    results = [
+        solver.solve(flip_task, Deadline.never(), visit=visit, profile=profile)
+        for visit in range(len(reasons))
+    ]
+    assert [result.stop_reason for result in results] == reasons
