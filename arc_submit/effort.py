@@ -9,28 +9,33 @@ from arc_submit.types import Profile
 _QUICK_PART, _SMALL_PART = 4, 2
 
 
-def is_quick(config: RunConfig, visit: int) -> bool:
-    """Return whether a visit does only a little: the first one of a run in passes."""
-    return visit == 0 and not config.runtime.deterministic
+def is_partial(config: RunConfig, visit: int) -> bool:
+    """Return whether visits later than this one do more than it."""
+    if config.runtime.deterministic:
+        return False
+    return visit < (2 if config.test_time_training.max_rounds else 1)
 
 
 def plan_visit(config: RunConfig, visit: int, profile: Profile) -> RunConfig:
     """Return the configuration of one visit.
 
-    A quick visit only samples a quarter of the views, so that each task has an answer early. Later
-    ones draw anew. The small profile has half the views and half the batch, and does not train.
+    In a run in passes the first visit only samples a quarter of the views, so that each task has an
+    answer early. The second only samples too: training takes longer than sampling, so it is for
+    tasks that sampling did not solve. Each visit draws anew. The small profile has half the views
+    and half the batch, and does not train.
 
     Args:
         visit: how many visits to the task there were before.
         profile: see :class:`~arc_submit.types.Profile`.
     """
     is_small = profile is Profile.SMALL
+    is_quick = visit == 0 and not config.runtime.deterministic
     augmentation, sampling = config.augmentation, config.sampling
     training = config.test_time_training
-    if is_quick(config, visit) or is_small:
-        part = _QUICK_PART if is_quick(config, visit) else _SMALL_PART
-        views = max(1, augmentation.views // part)
+    if is_quick or is_small:
+        views = max(1, augmentation.views // (_QUICK_PART if is_quick else _SMALL_PART))
         augmentation = augmentation.model_copy(update={"views": views})
+    if is_partial(config, visit) or is_small:
         training = training.model_copy(update={"max_rounds": 0})
     if is_small:
         batch_size = max(1, sampling.batch_size // _SMALL_PART)

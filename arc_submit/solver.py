@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from arc_submit.arc.task import Task
 from arc_submit.clock import Deadline, MonotonicClock
 from arc_submit.config import RunConfig
-from arc_submit.effort import is_quick, plan_visit
+from arc_submit.effort import is_partial, plan_visit
 from arc_submit.errors import ConfigError
 from arc_submit.execution.pool import ExecutionPool
 from arc_submit.pipeline import Tools, solve_task
@@ -38,7 +38,7 @@ class PipelineSolver:
         """As :func:`solve_task`, with the effort of :func:`~arc_submit.effort.plan_visit`."""
         config = plan_visit(self._config, visit, profile)
         result = solve_task(task, self._tools[profile], config, deadline)
-        is_done = profile is Profile.SMALL or not is_quick(self._config, visit)
+        is_done = profile is Profile.SMALL or not is_partial(self._config, visit)
         if result.stop_reason is StopReason.MAX_ROUNDS and not is_done:
             return replace(result, stop_reason=StopReason.PAUSED)
         return result

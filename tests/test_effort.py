@@ -22,11 +22,17 @@ def test_first_visit_samples_a_quarter_of_the_views_and_does_not_train() -> None
     assert first.seed == CONFIG.seed
 
 
-def test_later_visits_do_all_that_is_configured_with_seeds_of_their_own() -> None:
-    second, third = (plan_visit(CONFIG, visit, Profile.FULL) for visit in (1, 2))
+def test_second_visit_samples_all_views_and_does_not_train() -> None:
+    second = plan_visit(CONFIG, 1, Profile.FULL)
 
-    assert len({CONFIG.seed, second.seed, third.seed}) == 3
-    assert second.model_copy(update={"seed": CONFIG.seed}) == CONFIG
+    assert (second.augmentation.views, second.test_time_training.max_rounds) == (8, 0)
+
+
+def test_later_visits_do_all_that_is_configured_with_seeds_of_their_own() -> None:
+    second, third, fourth = (plan_visit(CONFIG, visit, Profile.FULL) for visit in (1, 2, 3))
+
+    assert len({CONFIG.seed, second.seed, third.seed, fourth.seed}) == 4
+    assert third.model_copy(update={"seed": CONFIG.seed}) == CONFIG
 
 
 def test_small_profile_asks_for_less_memory_on_any_visit() -> None:

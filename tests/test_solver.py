@@ -17,6 +17,7 @@ from arc_submit.pipeline import Tools
 from arc_submit.solver import PipelineSolver
 from arc_submit.types import Profile, StopReason
 
+DONE, PAUSED = StopReason.MAX_ROUNDS, StopReason.PAUSED
 WRONG = "def task(img):\n    return img"
 
 
@@ -26,17 +27,17 @@ def tools() -> Iterator[Tools]:
         yield build_tools(pool, lambda prompt, draw: WRONG)
 
 
-@pytest.mark.parametrize("max_rounds", [0, 1], ids=["search only", "with training"])
 @pytest.mark.parametrize(
-    ("runtime", "profile", "reasons"),
+    ("max_rounds", "runtime", "profile", "reasons"),
     [
-        ({}, Profile.FULL, [StopReason.PAUSED, StopReason.MAX_ROUNDS]),
-        ({}, Profile.SMALL, [StopReason.MAX_ROUNDS, StopReason.MAX_ROUNDS]),
-        ({"deterministic": True}, Profile.FULL, [StopReason.MAX_ROUNDS]),
+        (0, {}, Profile.FULL, [PAUSED, DONE]),
+        (1, {}, Profile.FULL, [PAUSED, PAUSED, DONE]),
+        (1, {}, Profile.SMALL, [DONE, DONE]),
+        (1, {"deterministic": True}, Profile.FULL, [DONE]),
     ],
-    ids=["in passes", "small", "deterministic"],
+    ids=["sampling only", "with training", "small", "deterministic"],
 )
-def test_a_quick_visit_is_only_a_pause(
+def test_a_visit_that_leaves_some_of_the_work_is_only_a_pause(
     tools: Tools,
     flip_task: Task,
     max_rounds: int,
@@ -44,7 +45,7 @@ def test_a_quick_visit_is_only_a_pause(
     profile: Profile,
     reasons: list[StopReason],
 ) -> None:
-    """Otherwise the views that it left out are never sampled."""
+    """Otherwise that work would never be done."""
     values = {"test_time_training": {"max_rounds": max_rounds}, "runtime": runtime}
     config = build_config(values, source="test")
     solver = PipelineSolver(config, {profile: tools})
