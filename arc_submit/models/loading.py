@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,8 @@ def pick_device() -> str:
 def load_model(config: ModelConfig, device: str) -> LanguageModel:
     """Load the configured model onto a device such as ``cpu`` or ``cuda:0``.
 
+    On a CPU the process then computes on one thread, unless ``OMP_NUM_THREADS`` is set.
+
     Raises:
         ModelError: naming the folder and what is missing in it.
     """
@@ -57,6 +60,10 @@ def load_model(config: ModelConfig, device: str) -> LanguageModel:
         ) from error
     if device == "cpu":
         set_cpu_attention(model)
+        if "OMP_NUM_THREADS" not in os.environ:
+            # More threads gain little on a small model, and where cores are busy they wait for
+            # each other most of the time.
+            torch.set_num_threads(1)
     if not config.load_in_4bit:  # else it is there already, and does not move
         model.to(device)
     model.eval()

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from arc_submit.config import ModelConfig
 from arc_submit.errors import ModelError
@@ -22,6 +23,22 @@ def test_a_broken_model_is_refused_by_folder(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match=str(tmp_path)):
         load_model(ModelConfig(path=str(tmp_path)), "cpu")
+
+
+@pytest.mark.parametrize(("chosen", "threads"), [(None, 1), ("2", 2)])
+def test_threads_that_nobody_asked_for_are_not_used(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, chosen: str | None, threads: int
+) -> None:
+    before = torch.get_num_threads()
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if chosen:
+        monkeypatch.setenv("OMP_NUM_THREADS", chosen)
+    torch.set_num_threads(2)  # as OpenMP does by itself, on two cores or by the variable
+    try:
+        load_model(ModelConfig(path=str(tiny_model)), "cpu")
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_configuration_overrides_the_models_own_settings(tiny_model: Path) -> None:
