@@ -29,7 +29,7 @@ def plan_visit(config: RunConfig, visit: int, profile: Profile) -> RunConfig:
         profile: see :class:`~arc_submit.types.Profile`.
     """
     is_small = profile is Profile.SMALL
-    is_quick = visit == 0 and not config.runtime.deterministic
+    is_quick = visit == 0 and is_partial(config, visit)
     augmentation, sampling = config.augmentation, config.sampling
     training = config.test_time_training
     if is_quick or is_small:

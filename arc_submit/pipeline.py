@@ -114,9 +114,10 @@ class _Search:
         """Sample and run programs, and learn from them; return why no round follows, if so."""
         begun = self._tools.clock.now()
         factor = self._exploration.factor
-        prompts = self._build_prompts()
+        seed = derive_seed(self._config.seed, self._task.task_id, len(self.rounds))
+        prompts = self._build_prompts(seed)
         with self.watch.measure("sampling"):
-            completions = self._sample(prompts, factor)
+            completions = self._sample(prompts, factor, seed)
         with self.watch.measure("execution"):
             trials = run_programs(
                 completions,
@@ -147,15 +148,14 @@ class _Search:
         )
         return stop
 
-    def _build_prompts(self) -> list[Prompt]:
+    def _build_prompts(self, seed: int) -> list[Prompt]:
         augmentation = self._config.augmentation
-        seed = derive_seed(self._config.seed, self._task.task_id, len(self.rounds))
         views = build_views(self._task, count=augmentation.views, config=augmentation, seed=seed)
         shown = show_windows(views, count=augmentation.windows, seed=seed)
         prompts = zip(map(self._prompter.render, shown), views, strict=True)
         return [replace(prompt, view=view) for prompt, view in prompts if prompt is not None]
 
-    def _sample(self, prompts: Sequence[Prompt], factor: float) -> list[Completion]:
+    def _sample(self, prompts: Sequence[Prompt], factor: float, seed: int) -> list[Completion]:
         if not prompts:
             return []
         sample = partial(
@@ -163,7 +163,6 @@ class _Search:
             params=sampling_params(self._config, temperature_factor=factor),
             deadline=self._deadline.keeping(_EXECUTION_SHARE),
         )
-        seed = derive_seed(self._config.seed, self._task.task_id, len(self.rounds))
         # Before anything is learned, there is nothing to switch off.
         base_views = self._config.test_time_training.base_views if self.rounds else 0.0
         n_trained = len(prompts) - int(len(prompts) * base_views)

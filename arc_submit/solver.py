@@ -77,9 +77,11 @@ def build_tools(config: RunConfig, device: str) -> Tools:
 
 def _load_tools(config: RunConfig, device: str) -> tuple[Tools, Callable[[int], Sampler]]:
     """Return the tools, and what builds samplers like theirs for other batches."""
-    from arc_submit.models.loading import load_model
+    from arc_submit.models.loading import load_model, spare_threads
     from arc_submit.training.lora import LoraTrainer
 
+    if device == "cpu":
+        spare_threads()
     model = load_model(config.model, device)
     trainer = LoraTrainer(model, config.test_time_training)
     build_sampler = _sampler_builder(config, model, trainer)

@@ -35,10 +35,18 @@ def pick_device() -> str:
     return "cuda:0" if torch.cuda.is_available() else "cpu"
 
 
+def spare_threads() -> None:
+    """Compute on one thread from here on, unless ``OMP_NUM_THREADS`` is set.
+
+    More threads gain little on a small model, and where cores are busy they wait for each other
+    most of the time.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
+
+
 def load_model(config: ModelConfig, device: str) -> LanguageModel:
     """Load the configured model onto a device such as ``cpu`` or ``cuda:0``.
-
-    On a CPU the process then computes on one thread, unless ``OMP_NUM_THREADS`` is set.
 
     Raises:
         ModelError: naming the folder and what is missing in it.
@@ -60,10 +68,6 @@ def load_model(config: ModelConfig, device: str) -> LanguageModel:
         ) from error
     if device == "cpu":
         set_cpu_attention(model)
-        if "OMP_NUM_THREADS" not in os.environ:
-            # More threads gain little on a small model, and where cores are busy they wait for
-            # each other most of the time.
-            torch.set_num_threads(1)
     if not config.load_in_4bit:  # else it is there already, and does not move
         model.to(device)
     model.eval()
